@@ -1,0 +1,247 @@
+"""The records of one type in a session: the verbs, and queries."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from datetime import datetime
+from functools import partial
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from uuid import UUID
+
+import attrs
+
+from crmkit.app.outcomes import BulkResult, Tally
+from crmkit.app.query import Query
+from crmkit.errors import CrmkitError, InvalidQuery, NotFound
+from crmkit.history import Version
+from crmkit.query import Expr, Path
+from crmkit.schema import Record, RecordType
+from crmkit.schema.parsing import Form
+from crmkit.schema.schema import suggestion
+from crmkit.schema.types import Reference
+from crmkit.store.reader import Group
+
+if TYPE_CHECKING:
+    from crmkit.app.session import Session
+
+__all__ = ["Collection"]
+
+T = TypeVar("T", bound=Record)
+
+
+@attrs.frozen
+class Collection(Generic[T]):
+    """The records of one type, as the session's actor may see and change them.
+
+    Values come as keywords, as a mapping, or as a draft record. Where a record is wanted, its id is taken as well; a
+    record that changed since you read it is refused with Conflict, an id means the record as it is now. Every command
+    registered for the type is a verb here.
+    """
+
+    session: "Session"
+    type: RecordType
+
+    # -------------------------------------------------------------------------------------------------------------- reading
+
+    def get(self, record_id: UUID | str | T) -> T:
+        """The record of that id. Raises NotFound if there is none, or none this actor may see."""
+        wanted = Reference("*").parse(record_id)
+        found = self.session.reader.get(self.type.key, wanted)
+        if found is None:
+            raise NotFound(f"there is no {self.type.label.lower()} {wanted}", field="id")
+        return found  # type: ignore[no-any-return]
+
+    def where(self, *conditions: Expr | str, **equal: Any) -> "Query[T]":
+        """The records that meet all conditions: expressions, texts, or values by keyword. Raises InvalidQuery."""
+        return Query[T](self.session, self.type).where(*conditions, **equal)
+
+    def one(self, **equal: Any) -> T:
+        """The one record with these values. Raises NotFound for none, InvalidQuery for several."""
+        found = list(self.where(**equal).limit(2))
+        if not found:
+            raise NotFound(f"there is no such {self.type.label.lower()}")
+        if len(found) > 1:
+            raise InvalidQuery(f"several {self.type.plural} have these values", code="several")
+        return found[0]
+
+    def __iter__(self) -> Iterator[T]:
+        return iter(self.where())
+
+    def order_by(self, *keys: Any) -> "Query[T]":
+        """All records in order."""
+        return self.where().order_by(*keys)
+
+    def count(self) -> int:
+        """How many there are for this actor."""
+        return self.where().count()
+
+    def totals(self, by: Any = (), sums: Any = ()) -> list[Group]:
+        """Counts and sums, grouped; see ``Query.totals``."""
+        return self.where().totals(by, sums)
+
+    def exists(self, *conditions: Expr | str, **equal: Any) -> bool:
+        """Whether any record meets the conditions."""
+        return self.where(*conditions, **equal).exists()
+
+    def history(self, target: T | UUID | str) -> list[Version]:
+        """The versions of a record, oldest first, each with its changeset and what it changed."""
+        return self.session.history().timeline(self.type.key, Reference("*").parse(target))
+
+    # -------------------------------------------------------------------------------------------------------------- writing
+
+    def create(self, values: Mapping[str, Any] | T | None = None, /, **fields: Any) -> T:
+        """A new record. Raises InvalidRecord with every problem, Duplicate, Denied, Vetoed; then nothing is kept."""
+        given = values if isinstance(values, Record) else {**(values or {}), **fields}
+        return self._single("create", lambda tally: self._writes.create(self.type.key, [(0, given)], tally))
+
+    def update(self, target: T | UUID | str, values: Mapping[str, Any] | None = None, /, **fields: Any) -> T:
+        """The record with new values; nothing given that differs, nothing written. Raises as create, and Conflict."""
+        row = (0, target, {**(values or {}), **fields})
+        return self._single("update", lambda tally: self._writes.update(self.type.key, [row], tally))
+
+    def delete(self, target: T | UUID | str) -> None:
+        """Delete the record; it stays in history. Raises InvalidRecord (``referenced``), Denied, Conflict, Vetoed."""
+        self._verb("delete", lambda tally: self._writes.delete(self.type.key, [(0, target)], tally))
+
+    def upsert(self, values: Mapping[str, Any] | None = None, /, *, by: str | tuple[str, ...], **fields: Any) -> T:
+        """The record with the same value in ``by`` updated, or a new one. Raises InvalidQuery if several have it."""
+        given = {**(values or {}), **fields}
+        found = self._matching(given, _names(by), "python")
+        return self.create(given) if found is None else self.update(found, given)
+
+    @property
+    def _writes(self) -> Any:
+        return self.session.writes()
+
+    def _single(self, verb: str, write: Callable[[Tally], None]) -> T:
+        return self.get(self._verb(verb, write).rows[0][2])  # type: ignore[arg-type]
+
+    def _verb(self, verb: str, write: Callable[[Tally], None]) -> Tally:
+        tally = _Raising()
+        self.session.may_write()
+        with self.session.doing(f"{self.type.key}.{verb}"), self.session.unit.savepoint():
+            write(tally)
+        return tally
+
+    def _matching(self, given: Mapping[str, Any], by: tuple[str, ...], form: Form) -> T | None:
+        parsed = self.session.parser(self.type.key).change({key: given.get(key) for key in by}, form=form)
+        if any(value is None for value in parsed.values()):
+            raise InvalidQuery(f"upsert needs a value for {' and '.join(by)}", code="no_key", field=by[0])
+        found = list(self.where(*(Path((key,)) == value for key, value in parsed.items())).limit(2))
+        if len(found) > 1:
+            raise InvalidQuery(f"several {self.type.plural} have this {' and '.join(by)}", code="several", field=by[0])
+        return found[0] if found else None
+
+    # ----------------------------------------------------------------------------------------------------------------- bulk
+
+    def create_many(
+        self,
+        rows: Iterable[Mapping[str, Any] | T],
+        *,
+        form: Form = "python",
+        stop: bool = False,
+        dry_run: bool = False,
+        progress: Callable[[int], None] | None = None,
+    ) -> BulkResult:
+        """Many new records, streamed in, written in blocks, with an outcome for each row.
+
+        A refused row is reported and the others go on, unless ``stop``: then the first refusal raises BulkStopped and nothing is
+        kept. ``form="text"`` reads cells of a file. ``progress`` is told how many rows each block had.
+        """
+        with self.session.bulk(f"{self.type.key}.create_many", stop=stop, dry_run=dry_run) as tally:
+            self._writes.create(self.type.key, enumerate(rows), tally, form, progress)
+        return self.session.result(tally, dry_run)
+
+    def update_many(
+        self,
+        rows: Iterable[tuple[T | UUID | str, Mapping[str, Any]]],
+        *,
+        form: Form = "python",
+        stop: bool = False,
+        dry_run: bool = False,
+        progress: Callable[[int], None] | None = None,
+    ) -> BulkResult:
+        """Many updates: pairs of record (or id) and values. See create_many."""
+        numbered = ((i, target, values) for i, (target, values) in enumerate(rows))
+        with self.session.bulk(f"{self.type.key}.update_many", stop=stop, dry_run=dry_run) as tally:
+            self._writes.update(self.type.key, numbered, tally, form, progress)
+        return self.session.result(tally, dry_run)
+
+    def delete_many(
+        self,
+        targets: Iterable[T | UUID | str],
+        *,
+        stop: bool = False,
+        dry_run: bool = False,
+        progress: Callable[[int], None] | None = None,
+    ) -> BulkResult:
+        """Many deletes. See create_many."""
+        with self.session.bulk(f"{self.type.key}.delete_many", stop=stop, dry_run=dry_run) as tally:
+            self._writes.delete(self.type.key, enumerate(targets), tally, progress)
+        return self.session.result(tally, dry_run)
+
+    def upsert_many(
+        self,
+        rows: Iterable[Mapping[str, Any]],
+        *,
+        by: str | tuple[str, ...],
+        form: Form = "python",
+        stop: bool = False,
+        dry_run: bool = False,
+    ) -> BulkResult:
+        """Many upserts, in the order of the rows, so that a later row finds what an earlier one made."""
+        with self.session.bulk(f"{self.type.key}.upsert_many", stop=stop, dry_run=dry_run) as tally:
+            for i, given in enumerate(rows):
+                try:
+                    found = self._matching(given, _names(by), form)
+                except CrmkitError as error:
+                    tally.refuse(i, error)
+                    continue
+                if found is None:
+                    self._writes.create(self.type.key, [(i, given)], tally, form)
+                else:
+                    self._writes.update(self.type.key, [(i, found, given)], tally, form)
+        return self.session.result(tally, dry_run)
+
+    # ------------------------------------------------------------------------------------------------------------- commands
+
+    if TYPE_CHECKING:
+
+        def assign(self, target: T | UUID | str, owner: Any) -> T: ...
+        def tag(self, target: T | UUID | str, tag: str) -> None: ...
+        def untag(self, target: T | UUID | str, tag: str) -> None: ...
+        def share(
+            self,
+            target: T | UUID | str,
+            reason: str,
+            user: Any = None,
+            team: Any = None,
+            level: str = "read",
+            expires_at: datetime | None = None,
+        ) -> None: ...
+        def unshare(self, target: T | UUID | str, user: Any = None, team: Any = None) -> None: ...
+
+    else:
+
+        def __getattr__(self, verb):
+            if verb.startswith("_"):
+                raise AttributeError(verb)
+            verbs = self.session.crm.commands.verbs(self.type.key)
+            if verb not in verbs:
+                raise AttributeError(f"{self.type.plural} have no verb {verb!r}; {suggestion(verb, verbs)}")
+            return partial(self._command, verbs[verb])
+
+    def _command(self, command: Any, target: Any, /, *arguments: Any, **named: Any) -> Any:
+        if command.name.startswith("*."):
+            named["type_key"] = self.type.key
+        return self.session.do(command(target, *arguments, **named))
+
+
+@attrs.define
+class _Raising(Tally):
+    """The tally of a verb on one record: a refusal is raised as it is."""
+
+    def refuse(self, row: int, error: Any) -> None:
+        raise error
+
+
+def _names(by: str | tuple[str, ...]) -> tuple[str, ...]:
+    return (by,) if isinstance(by, str) else tuple(by)

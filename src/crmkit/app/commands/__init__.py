@@ -1,0 +1,62 @@
+"""The built-in commands, one use case a file, and the registry that makes verbs of them."""
+
+from collections.abc import Iterable, Mapping
+from functools import cached_property
+from typing import Any
+
+import attrs
+
+from crmkit.app.commands.assign import Assign
+from crmkit.app.commands.complete_activity import CompleteActivity
+from crmkit.app.commands.define import AddField, AddObject, RemoveField
+from crmkit.app.commands.move_deal import MoveDeal
+from crmkit.app.commands.share import Share, Unshare
+from crmkit.app.commands.tag import Tag, Untag
+from crmkit.app.commands.undo import Undo
+from crmkit.errors import InvalidDefinition
+from crmkit.sdk.command import Command
+
+__all__ = ["BUILTIN_COMMANDS", "Commands"]
+
+BUILTIN_COMMANDS: tuple[type[Command[Any]], ...] = (
+    AddField,
+    AddObject,
+    Assign,
+    CompleteActivity,
+    MoveDeal,
+    RemoveField,
+    Share,
+    Tag,
+    Undo,
+    Unshare,
+    Untag,
+)
+
+
+@attrs.frozen(slots=False)
+class Commands:
+    """Commands by name. Raises InvalidDefinition for two of one name, or one that takes the name of a built-in verb."""
+
+    by_name: Mapping[str, type[Command[Any]]]
+
+    @classmethod
+    def of(cls, commands: Iterable[type[Command[Any]]], taken: Iterable[str] = ()) -> "Commands":
+        """A registry of these; ``taken`` are names no verb may have."""
+        by_name: dict[str, type[Command[Any]]] = {}
+        for command in commands:
+            if command.name in by_name or command.name.rpartition(".")[2] in set(taken):
+                raise InvalidDefinition(f"there is a command {command.name!r} already", code="duplicate_command")
+            by_name[command.name] = command
+        return cls(by_name)
+
+    @cached_property
+    def _verbs(self) -> dict[str, dict[str, type[Command[Any]]]]:
+        verbs: dict[str, dict[str, type[Command[Any]]]] = {}
+        for name, command in self.by_name.items():
+            noun, _, verb = name.partition(".")
+            verbs.setdefault(noun, {})[verb] = command
+        return verbs
+
+    def verbs(self, noun: str) -> Mapping[str, type[Command[Any]]]:
+        """The commands of a noun by verb, those of every noun among them."""
+        return {**self._verbs.get("*", {}), **self._verbs.get(noun, {})}

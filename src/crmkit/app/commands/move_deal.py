@@ -1,0 +1,48 @@
+"""Move a deal to another stage: the way a sale advances, is won, lost or reopened."""
+
+from datetime import date
+from typing import Any
+from uuid import UUID
+
+from crmkit.errors import InvalidRecord, NotFound
+from crmkit.records import Deal, Stage
+from crmkit.sdk.command import Command, Target, command
+from crmkit.values import fold
+
+__all__ = ["MoveDeal"]
+
+
+@command("deal.move")
+class MoveDeal(Command[Deal]):
+    """``me.deals.move(deal, to="proposal")``: the deal in another stage of its pipeline.
+
+    ``to`` is a stage, its id or its name. ``on`` is the day a closed deal was closed (today, unless told), ``loss_reason`` why
+    it was lost. Raises NotFound (``unknown_stage``), and what an update raises.
+    """
+
+    deal: Target
+    to: Stage | UUID | str
+    on: date | None = None
+    loss_reason: str | None = None
+
+    def run(self, me: Any) -> Deal:
+        deal = self.deal if isinstance(self.deal, Deal) else me.deals.get(self.deal)
+        values: dict[str, Any] = {"stage": _stage(me, deal, self.to)}
+        if self.on is not None:
+            values["closed_on"] = self.on
+        if self.loss_reason is not None:
+            values["loss_reason"] = self.loss_reason
+        moved: Deal = me.deals.update(deal, values)
+        return moved
+
+
+def _stage(me: Any, deal: Deal, to: Stage | UUID | str) -> UUID:
+    if deal.pipeline is None:
+        raise InvalidRecord("the deal is in no pipeline", code="no_pipeline", field="pipeline")
+    stages = list(me.system_reader.referring("stage", "pipeline", [deal.pipeline]))
+    wanted = to.id if isinstance(to, Stage) else to
+    for stage in stages:
+        if wanted in (stage.id, str(stage.id)) or (isinstance(wanted, str) and fold(wanted) == fold(stage.name)):
+            return stage.id  # type: ignore[no-any-return]
+    names = ", ".join(stage.name for stage in sorted(stages, key=lambda s: s.position))
+    raise NotFound(f"the pipeline has no stage {to!s:.80}", code="unknown_stage", field="stage", hint=f"it has: {names}")

@@ -1,0 +1,86 @@
+"""Take a changeset back, keeping what others did since."""
+
+from typing import Any
+from uuid import UUID
+
+from crmkit.app.outcomes import Tally
+from crmkit.history import RecordChange, UndoEntry, UndoResult, UndoStep, plan_undo
+from crmkit.sdk.command import Command, command
+
+__all__ = ["Undo"]
+
+_Planned = tuple[RecordChange, UndoStep]
+
+
+@command("changeset.undo")
+class Undo(Command[UndoResult]):
+    """``me.undo(changeset_id)``: what the changeset did is taken back, as a changeset of its own.
+
+    The result has three buckets: reverted, kept because somebody edited it since (field by field), and refused with
+    the reason (a right is missing, a unique value is taken, something refers to it). Raises NotFound.
+    """
+
+    changeset_id: UUID
+
+    def run(self, me: Any) -> UndoResult:
+        me.changesets.get(me.unit, self.changeset_id)
+        me.note(self.name, undoes=self.changeset_id)
+        planned, kept = _plan(me, self.changeset_id)
+        reverted: list[UndoEntry] = []
+        refused: list[UndoEntry] = []
+        # What comes back must be there before what refers to it, and what goes must go after.
+        order = {key: i for i, key in enumerate(me.schema.types)}
+        for action in ("create", "update", "delete"):
+            steps = [p for p in planned if p[1].action == action]
+            by_type: dict[str, list[_Planned]] = {}
+            for change, step in steps:
+                by_type.setdefault(change.type_key, []).append((change, step))
+            for type_key in sorted(by_type, key=order.__getitem__, reverse=action == "delete"):
+                _apply(me, type_key, action, by_type[type_key], reverted, refused)
+        return UndoResult(self.changeset_id, me.changeset_id, tuple(reverted), tuple(kept), tuple(refused))
+
+
+def _plan(me: Any, changeset_id: UUID) -> tuple[list[_Planned], list[UndoEntry]]:
+    planned: list[_Planned] = []
+    kept: list[UndoEntry] = []
+    changes = list(me.history(trusted=True).changes(changeset_id))
+    by_type: dict[str, list[UUID]] = {}
+    for change in changes:
+        by_type.setdefault(change.type_key, []).append(change.id)
+    current = {r.id: r for key, ids in by_type.items() for r in me.system_reader.by_ids(key, ids)}
+    for change in changes:
+        step = plan_undo(change, current.get(change.id))
+        if step.action != "keep":
+            planned.append((change, step))
+        if step.action == "keep" or step.kept:
+            kept.append(UndoEntry(change.type_key, change.id, step.kept, step.reason or "edited since"))
+    return planned, kept
+
+
+def _apply(
+    me: Any,
+    type_key: str,
+    action: str,
+    steps: list[_Planned],
+    reverted: list[UndoEntry],
+    refused: list[UndoEntry],
+) -> None:
+    tally = Tally()
+    writes = me.writes()
+    if action == "create":
+        writes.restore(type_key, [(i, change.before) for i, (change, _) in enumerate(steps)], tally)
+    elif action == "update":
+        writes.update(type_key, [(i, change.id, step.values) for i, (change, step) in enumerate(steps)], tally)
+    else:
+        writes.delete(type_key, [(i, change.id) for i, (change, _) in enumerate(steps)], tally)
+    for i, (change, step) in enumerate(steps):
+        fields = tuple(step.values) if action == "update" else ()
+        if i in tally.problems:
+            reason = "; ".join(p.message for p in tally.problems[i])
+            refused.append(UndoEntry(type_key, change.id, fields, reason, tally.problems[i]))
+        else:
+            reverted.append(UndoEntry(type_key, change.id, fields, _REVERTED[action]))
+
+
+_REVERTED = {"create": "brought back", "update": "set back", "delete": "deleted again"}
+

@@ -1,0 +1,116 @@
+"""What a session needs to know before it starts: the tenant's schema, its segments, who the actor is and may do."""
+
+from collections.abc import Hashable, Iterable, Mapping
+from typing import Any
+from uuid import UUID
+
+import attrs
+
+from crmkit.errors import UnknownActor
+from crmkit.permissions.actor import Actor, Teams
+from crmkit.permissions.grants import Rule
+from crmkit.query import Expr
+from crmkit.query.json_form import from_json
+from crmkit.query.lift import Lifted
+from crmkit.schema import FieldType, Schema
+from crmkit.schema.custom import FieldDefinition, ObjectDefinition, tenant_schema
+from crmkit.store.reader import Reader
+from crmkit.values import fold
+
+__all__ = [
+    "BASE_OBJECT",
+    "POLICY_TYPES",
+    "SCHEMA_TYPES",
+    "TenantSchema",
+    "field_definition",
+    "find_user",
+    "load_actor",
+    "load_rules",
+    "load_schema",
+]
+
+BASE_OBJECT = "object"
+"""The declared type all custom objects are made from."""
+
+SCHEMA_TYPES = frozenset({"custom_field", "custom_object", "segment"})
+"""The record types whose records make a tenant's schema."""
+POLICY_TYPES = frozenset({"user", "team", "role", "team_member", "role_member", "grant"})
+"""The record types whose records make a tenant's rights."""
+
+
+@attrs.frozen(eq=False)
+class TenantSchema:
+    """A tenant's schema and segments; ``token`` is equal for equal contents."""
+
+    schema: Schema
+    segments: Mapping[str, tuple[str, Any]]
+    token: Hashable
+
+    def segment(self, name: str) -> tuple[str, Expr] | None:
+        """The record type and the expression of the segment of that name."""
+        found = self.segments.get(fold(name))
+        return None if found is None else (found[0], from_json(found[1]))
+
+
+def load_schema(reader: Reader, declared: Schema, field_types: Mapping[str, type[FieldType]]) -> TenantSchema:
+    """The schema of the reader's tenant, at the reader's instant."""
+    objects = list(reader.records("custom_object"))
+    fields = list(reader.records("custom_field"))
+    segments = list(reader.records("segment"))
+    token = tuple((r.id, r.version) for r in (*objects, *fields, *segments))
+    schema = tenant_schema(
+        declared,
+        [ObjectDefinition(o.key, o.plural, o.label) for o in objects],
+        [field_definition(f) for f in fields],
+        field_types,
+        declared.types[BASE_OBJECT],
+    )
+    return TenantSchema(schema, {fold(s.name): (s.on, s.where) for s in segments}, token)
+
+
+_DEFINITION = tuple(a.name for a in attrs.fields(FieldDefinition))
+
+
+def field_definition(record: Any) -> FieldDefinition:
+    """The definition a custom_field record holds."""
+    values = {name: record[name] for name in _DEFINITION}
+    values["options"] = values["options"] or {}
+    values["labels"] = values["labels"] or {}
+    return FieldDefinition(**values)
+
+
+def _equal(field: str, value: Any) -> Lifted:
+    return Lifted(("compare", "eq", ("path", (field,)), ("value", 0)), (value,))
+
+
+def find_user(reader: Reader, who: str | UUID) -> Any:
+    """The user of that e-mail address or id. Raises UnknownActor."""
+    found = (
+        [reader.get("user", who)]
+        if isinstance(who, UUID)
+        else list(reader.records("user", _equal("email", who), limit=1))
+    )
+    if not found or found[0] is None:
+        raise UnknownActor(
+            f"there is no user {str(who)!r:.200} in this tenant",
+            hint="the first one is made by crm.migrate(admin=...), others by me.users.create(...)",
+        )
+    return found[0]
+
+
+def load_actor(reader: Reader, who: str | UUID) -> Actor:
+    """The actor a user is, from the rows that concern the user. Raises UnknownActor."""
+    user = find_user(reader, who)
+    roles = list(reader.records("role_member", _equal("user", user.id)))
+    if not list(reader.records("team_member", _equal("user", user.id), limit=1)):
+        return Actor.of(user, roles)
+    return Actor.of(user, roles, Teams.of(reader.records("team"), reader.records("team_member")))
+
+
+def load_rules(reader: Reader, role_ids: Iterable[UUID]) -> tuple[Rule, ...]:
+    """The rules of these roles."""
+    rules: list[Rule] = []
+    for role in role_ids:
+        rules += (Rule.from_row(row) for row in reader.records("grant", _equal("role", role)))
+    return tuple(rules)
+

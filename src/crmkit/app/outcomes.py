@@ -1,0 +1,86 @@
+"""What became of each row of a bulk verb."""
+
+from collections import Counter
+from collections.abc import Iterator
+from typing import Literal
+from uuid import UUID
+
+import attrs
+
+from crmkit.errors import BulkStopped, CrmkitError, Problem
+
+__all__ = ["BulkResult", "Outcome", "Status", "Tally"]
+
+Status = Literal["created", "updated", "unchanged", "deleted", "refused"]
+
+
+@attrs.frozen
+class Outcome:
+    """One row: what was done with it, to which record, and if it was refused, why."""
+
+    row: int
+    status: Status
+    id: UUID | None = None
+    problems: tuple[Problem, ...] = ()
+
+
+@attrs.frozen(eq=False)
+class BulkResult:
+    """What a bulk verb did: an outcome for each row in order, and the changeset that undoes it.
+
+    ``changeset_id`` is None when nothing changed, and of a dry run, whose outcomes say what would have been done.
+    """
+
+    changeset_id: UUID | None
+    dry_run: bool
+    _rows: tuple[tuple[int, Status, UUID | None], ...] = attrs.field(repr=False)
+    _problems: dict[int, tuple[Problem, ...]] = attrs.field(repr=False)
+    counts: Counter[str] = attrs.field(init=False)
+
+    @counts.default
+    def _counted(self) -> Counter[str]:
+        return Counter(status for _, status, _ in self._rows)
+
+    @property
+    def outcomes(self) -> Iterator[Outcome]:
+        """An outcome for each row, in the order of the rows."""
+        for row, status, record_id in sorted(self._rows, key=lambda r: r[0]):
+            yield Outcome(row, status, record_id, self._problems.get(row, ()))
+
+    @property
+    def refused(self) -> tuple[Outcome, ...]:
+        """The rows that were refused, with the reasons."""
+        return tuple(Outcome(row, "refused", None, problems) for row, problems in sorted(self._problems.items()))
+
+    @property
+    def ids(self) -> tuple[UUID, ...]:
+        """The ids of the records that were created, updated, found unchanged or deleted, in the order of the rows."""
+        return tuple(record_id for _, _, record_id in sorted(self._rows, key=lambda r: r[0]) if record_id is not None)
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+
+@attrs.define
+class Tally:
+    """Collects outcomes while a bulk verb runs; with ``stop`` the first refusal ends it."""
+
+    stop: bool = False
+    rows: list[tuple[int, Status, UUID | None]] = attrs.field(factory=list)
+    problems: dict[int, tuple[Problem, ...]] = attrs.field(factory=dict)
+
+    def did(self, row: int, status: Status, record_id: UUID) -> None:
+        """The row was done."""
+        self.rows.append((row, status, record_id))
+
+    def refuse(self, row: int, error: CrmkitError) -> None:
+        """The row was refused. Raises BulkStopped if the verb was told to stop."""
+        problems = tuple(p.at(row=row) for p in error.problems)
+        if self.stop:
+            raise BulkStopped(problems) from error
+        self.rows.append((row, "refused", None))
+        self.problems[row] = problems
+
+    def result(self, changeset_id: UUID | None, dry_run: bool) -> BulkResult:
+        """What was collected."""
+        return BulkResult(changeset_id, dry_run, tuple(self.rows), self.problems)

@@ -1,0 +1,166 @@
+"""A query: conditions, order and limit on the records of one type; nothing is sent until it is asked for its records."""
+
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from uuid import UUID
+
+import attrs
+
+from crmkit.app.outcomes import BulkResult
+from crmkit.errors import InvalidQuery, NotFound
+from crmkit.query import Expr, Order, Path
+from crmkit.query.explain import Explanation, explain
+from crmkit.query.lift import Lifted, lift
+from crmkit.query.nodes import TRUE, IsNull, Not, all_of, any_of, holds
+from crmkit.query.text import parse
+from crmkit.schema import Record, RecordType
+from crmkit.schema.types import Reference
+from crmkit.store.reader import Group, Sorting
+
+if TYPE_CHECKING:
+    from crmkit.app.session import Session
+
+__all__ = ["Query"]
+
+T = TypeVar("T", bound=Record)
+
+
+@attrs.frozen
+class Query(Generic[T]):
+    """Records of one type that meet conditions, as the session's actor may see them. Immutable: verbs give new queries.
+
+    It is checked against the schema when it is built, so a misspelt field fails here and not at the first record.
+    """
+
+    session: "Session"
+    type: RecordType
+    condition: Expr = TRUE
+    order: Sorting = ()
+    size: int | None = None
+
+    def where(self, *conditions: Expr | str, **equal: Any) -> "Query[T]":
+        """Narrowed by more conditions. Raises InvalidQuery."""
+        exprs = [parse(c) if isinstance(c, str) else c for c in conditions]
+        exprs += [Path((key,)) == value for key, value in equal.items()]
+        narrowed = attrs.evolve(self, condition=all_of((self.condition, *exprs)))
+        narrowed._check()
+        return narrowed
+
+    def order_by(self, *keys: Order | Path | str) -> "Query[T]":
+        """Sorted by fields: ``F.name``, ``-F.amount``, or ``"name"`` and ``"-amount"``. Raises InvalidQuery.
+
+        Records without a value count as the least. Ties are broken by id, so the order is always total.
+        """
+        ordered = attrs.evolve(self, order=tuple(map(_sort_key, keys)))
+        binder = self.session.view.binder()
+        for names, _ in ordered.order:
+            if not binder.column(names, self.type.key).field.type.sortable:
+                raise InvalidQuery(f"{'.'.join(names)} has no order", code="not_sortable", field=names[-1])
+        return ordered
+
+    def limit(self, size: int) -> "Query[T]":
+        """At most this many in total."""
+        if type(size) is not int or size < 0:
+            raise InvalidQuery(f"{size!r:.40} is not a number of records", code="bad_limit")
+        return attrs.evolve(self, size=size)
+
+    def _lifted(self) -> Lifted:
+        return lift(self.condition, self.session.actor.ids)
+
+    def _check(self) -> None:
+        """Binds the condition and converts its constants, so that every mistake shows now."""
+        self.session.reader.check(self.type.key, self._lifted())
+
+    # -------------------------------------------------------------------------------------------------------------- answers
+
+    def __iter__(self) -> Iterator[T]:
+        return self.session.reader.records(self.type.key, self._lifted(), self.order, self.size)
+
+    def first(self) -> T | None:
+        """The first record, or None."""
+        return next(iter(self.limit(1)), None)
+
+    def count(self) -> int:
+        """How many there are (the limit left aside)."""
+        return self.session.reader.count(self.type.key, self._lifted())
+
+    def exists(self) -> bool:
+        """Whether there is any."""
+        return self.first() is not None
+
+    def blocks(self, size: int = 2_000) -> Iterator[list[T]]:
+        """All records in no order, in lists, in constant memory: for exports."""
+        return self.session.reader.stream(self.type.key, self._lifted(), size)
+
+    def totals(self, by: Any = (), sums: Any = ()) -> list[Group]:
+        """Counts, and sums of number or money fields, grouped by fields (``by=F.stage, sums=F.amount``).
+
+        Each group has ``key`` and ``sums`` in the order asked for; money is summed for each currency apart.
+        """
+        return self.session.reader.summary(self.type.key, _paths(by), _paths(sums), self._lifted())
+
+    def explain(self, record: T | UUID | str) -> Explanation:
+        """Why the record is in or out: which clauses held. Raises NotFound."""
+        session = self.session
+        found: Any = session.reader.get(self.type.key, Reference("*").parse(record))
+        if found is None:
+            raise NotFound(f"there is no such {self.type.label.lower()}", field="id")
+        binder, lifted = session.view.binder(), self._lifted()
+        bound = binder.bind(lifted.shape, self.type.key)
+        return explain(bound, self.condition, found, session.judge.context(binder, lifted.values))
+
+    # -------------------------------------------------------------------------------------------------------------- writing
+
+    def update(
+        self, *, stop: bool = False, dry_run: bool = False, progress: Callable[[int], None] | None = None, **values: Any
+    ) -> BulkResult:
+        """Give the same values to all records that match; see ``Collection.create_many`` for outcomes."""
+        session, key = self.session, self.type.key
+        with session.bulk(f"{key}.update_where", stop=stop, dry_run=dry_run) as tally:
+            where = lift(all_of((self.condition, differing(self.type, values))), session.actor.ids)
+            if self.size is not None or not session.writes().update_all(key, where, values, tally):
+                targets = [record.id for record in self]
+                rows = ((i, target, values) for i, target in enumerate(targets))
+                session.writes().update(key, rows, tally, progress=progress)
+        return session.result(tally, dry_run)
+
+    def delete(
+        self, *, stop: bool = False, dry_run: bool = False, progress: Callable[[int], None] | None = None
+    ) -> BulkResult:
+        """Delete all records that match; see ``Collection.create_many`` for outcomes."""
+        session, key = self.session, self.type.key
+        with session.bulk(f"{key}.delete_where", stop=stop, dry_run=dry_run) as tally:
+            targets = [record.id for record in self]
+            session.writes().delete(key, enumerate(targets), tally, progress)
+        return session.result(tally, dry_run)
+
+
+def _sort_key(key: Order | Path | str) -> tuple[tuple[str, ...], bool]:
+    if isinstance(key, str):
+        return tuple(key.removeprefix("-").split(".")), key.startswith("-")
+    if isinstance(key, Path):
+        return key.names, False
+    if isinstance(key, Order):
+        return key.path.names, key.descending
+    raise InvalidQuery(f"{key!r:.80} is not a sort key", code="bad_sort_key", hint="F.name, -F.amount or '-amount'")
+
+
+def _paths(given: Any) -> tuple[tuple[str, ...], ...]:
+    many = given if isinstance(given, tuple | list) else (given,)
+    paths = []
+    for path in many:
+        if not isinstance(path, Path | str):
+            raise InvalidQuery(f"{path!r:.80} is not a field", code="not_a_field")
+        paths.append(path.names if isinstance(path, Path) else tuple(path.split(".")))
+    return tuple(paths)
+
+
+def differing(record_type: RecordType, values: dict[str, Any]) -> Expr:
+    """True of records that do not have all of these values already, as far as values can be compared."""
+    comparable = [key for key in values if key in record_type.by_key and "eq" in record_type.by_key[key].type.operators]
+    if len(comparable) < len(values):
+        return TRUE
+    return any_of(
+        Not(IsNull(Path((key,)))) if values[key] is None else Not(holds(Path((key,)) == values[key]))
+        for key in comparable
+    )

@@ -1,0 +1,64 @@
+"""What a new tenant starts with: one pipeline and four roles, all of them ordinary records it may change."""
+
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any
+
+__all__ = ["ADMIN", "furnish"]
+
+ADMIN = "admin"
+
+_STAGES = (
+    ("new", "open", "10"),
+    ("qualified", "open", "25"),
+    ("proposal", "open", "50"),
+    ("negotiation", "open", "75"),
+    ("won", "won", "100"),
+    ("lost", "lost", "0"),
+)
+
+_SHARED = ("product", "pipeline", "stage", "tag", "user", "team", "segment", "custom_field", "custom_object")
+_OWNED = ("account", "contact", "lead", "deal", "activity")
+_LINKS = ("account_contact", "tagging")
+
+_ROLES: Mapping[str, tuple[str, tuple[tuple[tuple[str, ...], tuple[str, ...], str], ...]]] = {
+    ADMIN: ("Everything", ((("*",), ("*",), "all"),)),
+    "manager": (
+        "The records of the teams below, and all that is shared by everybody",
+        (
+            (_SHARED, ("read",), "all"),
+            (_OWNED, ("read", "create", "update", "assign", "export", "history"), "team_and_below"),
+            (_LINKS, ("read", "create", "update", "delete"), "all"),
+            (("segment",), ("create", "update"), "all"),
+        ),
+    ),
+    "automation": (
+        "Plugins: reads everything, writes activities",
+        ((("*",), ("read",), "all"), (("activity",), ("create", "update", "assign"), "all")),
+    ),
+    "rep": (
+        "Own records, and all that is shared by everybody",
+        (
+            (_SHARED, ("read",), "all"),
+            (_OWNED, ("read", "create", "update"), "own"),
+            (_LINKS, ("read", "create", "update", "delete"), "all"),
+        ),
+    ),
+}
+
+
+def furnish(me: Any) -> None:
+    """Make the pipeline "Sales" and the roles admin, manager, rep and automation in the session's tenant."""
+    pipeline = me.pipelines.create(name="Sales")
+    for position, (name, kind, probability) in enumerate(_STAGES):
+        me.stages.create(pipeline=pipeline, name=name, position=position, kind=kind, probability=Decimal(probability))
+    for name, (description, grants) in _ROLES.items():
+        role = me.roles.create(name=name, description=description)
+        rows = [
+            {"role": role.id, "on": on, "action": action, "scope": scope}
+            for types, actions, scope in grants
+            for on in types
+            for action in actions
+        ]
+        me.records("grant").create_many(rows, stop=True)
+

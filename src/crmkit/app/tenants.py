@@ -1,0 +1,64 @@
+"""Tenants by API: made with what a sales team starts with, listed, and given their first administrator."""
+
+from typing import TYPE_CHECKING
+
+import attrs
+
+from crmkit.app.template import ADMIN, furnish
+from crmkit.errors import NotFound
+from crmkit.permissions import SYSTEM
+from crmkit.schema.field import checked_key
+from crmkit.store.tenants import Tenant
+from crmkit.values import clean_text, fold, to_micros, zone
+
+if TYPE_CHECKING:
+    from crmkit.app.crm import CRM
+
+__all__ = ["DEFAULT_TENANT", "Tenants"]
+
+DEFAULT_TENANT = "default"
+
+
+@attrs.frozen
+class Tenants:
+    """``crm.tenants``. A session names its tenant by key: ``crm.session(actor, tenant="north")``."""
+
+    crm: "CRM"
+
+    def create(
+        self, key: str, name: str = "", *, zone_name: str = "UTC", currency: str = "EUR", furnished: bool = True
+    ) -> Tenant:
+        """A new tenant. ``zone_name`` is where its days begin, ``currency`` what its totals are shown in.
+
+        ``furnished`` gives it a sales pipeline and the roles admin, manager and rep. Raises Duplicate, InvalidDefinition.
+        """
+        checked_key(key, "tenant")
+        zone(zone_name)
+        crm = self.crm
+        with crm.database.open() as unit:
+            label = clean_text(name or key, max_length=255)
+            tenant = crm.registry.create(unit, key, label, zone_name, currency, to_micros(crm.clock.now()))
+            unit.commit()
+        if furnished:
+            with crm.session(SYSTEM, tenant=key, reason="a new tenant", origin="setup") as me:
+                furnish(me)
+        return tenant
+
+    def list(self) -> list[Tenant]:
+        """Every tenant, by key."""
+        with self.crm.database.open() as unit:
+            return self.crm.registry.all(unit)
+
+    def exists(self, key: str) -> bool:
+        """Whether there is a tenant of that key."""
+        return any(tenant.key == key for tenant in self.list())
+
+    def admit(self, key: str, email: str, name: str = "") -> None:
+        """Give a user of the tenant, made if there is none of that address, the role admin."""
+        with self.crm.session(SYSTEM, tenant=key, reason="first administrator", origin="setup") as me:
+            role = next((r for r in me.roles if fold(r.name) == ADMIN), None)
+            if role is None:
+                raise NotFound("the tenant has no role admin", code="unknown_role", hint="make one, or furnish the tenant")
+            user = me.users.where(email=email).first() or me.users.create(email=email, name=name or email)
+            if not me.records("role_member").exists(role=role.id, user=user.id):
+                me.records("role_member").create(role=role, user=user)

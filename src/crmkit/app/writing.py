@@ -1,0 +1,507 @@
+"""The write path: parse, authorise, ask plugins, check references and unique values, write. Batches only.
+
+A single create is a batch of one. Everything that changes a record passes through here, whoever asks: a verb, a
+command, a plugin, an import, an undo.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import islice
+from typing import TYPE_CHECKING, Any, TypeVar
+from uuid import UUID
+
+import attrs
+
+from crmkit.app.definitions import DEFINITIONS, check_definition, stored
+from crmkit.app.outcomes import Tally
+from crmkit.errors import Conflict, CrmkitError, Denied, Duplicate, InvalidRecord, NotFound, Problem, UsageError, Vetoed
+from crmkit.query.lift import Lifted
+from crmkit.schema import Field, Record, RecordType
+from crmkit.schema.parsing import Form
+from crmkit.schema.types import Reference
+from crmkit.sdk.change import Change, Veto
+from crmkit.store.rows import unique_text
+from crmkit.store.writer import NewRow
+from crmkit.values import to_micros
+
+if TYPE_CHECKING:
+    from crmkit.app.session import Session
+
+__all__ = ["BLOCK", "WritePath"]
+
+BLOCK = 1_000
+"""Records written together: one look-up of references and unique values for each block."""
+
+T = TypeVar("T")
+
+
+@attrs.frozen
+class WritePath:
+    """Writes records of one session. With ``trusted`` the caller has authorised the writes itself (a command that
+    links records the actor may change, the system's own records).
+    """
+
+    session: "Session"
+    trusted: bool = False
+
+    # ------------------------------------------------------------------------------------------------------- verbs
+
+    def create(
+        self,
+        type_key: str,
+        rows: Iterable[tuple[int, Mapping[str, Any] | Record]],
+        tally: Tally,
+        form: Form = "python",
+        progress: Callable[[int], None] | None = None,
+    ) -> None:
+        """Creates records; each row ends as created or refused."""
+        record_type = self.session.type_of(type_key)
+        if type_key in DEFINITIONS:
+            rows = ((row, stored(values)) for row, values in rows)
+        for block in _blocks(rows):
+            changes = self._each(block, tally, lambda row, values: self._new(record_type, row, values, form))
+            self._finish(record_type, changes, tally)
+            if progress is not None:
+                progress(len(block))
+
+    def update(
+        self,
+        type_key: str,
+        rows: Iterable[tuple[int, Any, Mapping[str, Any]]],
+        tally: Tally,
+        form: Form = "python",
+        progress: Callable[[int], None] | None = None,
+    ) -> None:
+        """Updates records: row, record or id, values. A record that changed since it was read is refused."""
+        record_type = self.session.type_of(type_key)
+        if type_key in DEFINITIONS:
+            rows = ((row, target, stored(values)) for row, target, values in rows)
+        for block in _blocks(rows):
+            current = self._current(type_key, [target for _, target, _ in block])
+
+            def change(
+                row: int, item: tuple[int, Any, Mapping[str, Any]], current: dict[UUID, Any] = current
+            ) -> Change | None:
+                return self._edited(record_type, row, item[1], item[2], form, current)
+
+            changes = self._each([(item[0], item) for item in block], tally, change)
+            self._finish(record_type, changes, tally)
+            if progress is not None:
+                progress(len(block))
+
+    def update_all(self, type_key: str, where: Lifted, given: Mapping[str, Any], tally: Tally) -> bool:
+        """Gives all records that meet a condition the same values in two statements, where nothing has to be decided for
+        each record: no plugin listens, no rule, unique value or conditional right is concerned. False if something has.
+        """
+        session, record_type = self.session, self.session.type_of(type_key)
+        values = session.parser(type_key).change(given)
+        writable = all(session.policy.writable(type_key, key, "update") is True for key in values)
+        unique = {f.key for fields in session.unique_keys(type_key) for f in fields}
+        concerned = session.checks(type_key) or unique & values.keys() or record_type.object_key
+        if not writable or concerned or list(session.listeners("crmkit_before_change", type_key)):
+            return False
+        self._check_references(record_type, values)
+        actions = ("update", "assign") if "owner" in values else ("update",)
+        session.unit.begin_write()
+        ids = session.reader.ids(type_key, where, *actions)
+        if ids and session.writer().update_where(type_key, where, values, actions) != len(ids):
+            raise Conflict(f"some of the {record_type.plural} changed in between", hint="run it again")
+        for i, record_id in enumerate(ids):
+            tally.did(i, "updated", record_id)
+        session.wrote(type_key)
+        return True
+
+    def _check_references(self, record_type: RecordType, values: Mapping[str, Any]) -> None:
+        for key, value in values.items():
+            f = record_type.by_key[key]
+            if value is not None and isinstance(f.type, Reference) and f.type.to != "*":
+                if not self.session.reader.existing(f.type.to, [value]):
+                    raise InvalidRecord(f"there is no such {f.type.to}", code="unknown_reference", field=key)
+
+    def delete(
+        self,
+        type_key: str,
+        rows: Iterable[tuple[int, Any]],
+        tally: Tally,
+        progress: Callable[[int], None] | None = None,
+    ) -> None:
+        """Deletes records: they move to history. Links to them go with them; other references refuse the delete."""
+        record_type = self.session.type_of(type_key)
+        for block in _blocks(rows):
+            current = self._current(type_key, [target for _, target in block])
+
+            def change(row: int, target: Any, current: dict[UUID, Any] = current) -> Change:
+                before = self._target(record_type, target, current, "delete")
+                return Change("delete", type_key, before.id, before, {}, frozenset(), row)
+
+            changes = self._each(block, tally, change)
+            self._finish(record_type, changes, tally)
+            if progress is not None:
+                progress(len(block))
+
+    def restore(self, type_key: str, rows: Iterable[tuple[int, Any]], tally: Tally) -> None:
+        """Brings deleted records back as they were: row and the last version, whose successor they become."""
+        record_type = self.session.type_of(type_key)
+        for block in _blocks(rows):
+
+            def change(row: int, lost: Any) -> Change:
+                values = {f.key: lost[f.key] for f in record_type.fields}
+                if not self.trusted:
+                    self._may_create(record_type, {**values, "id": lost.id}, ())
+                return Change("create", type_key, lost.id, None, values, frozenset(), row)
+
+            lost = dict(block)
+            changes = self._each(block, tally, change)
+            self._finish(record_type, changes, tally, lost)
+
+    # ------------------------------------------------------------------------------------- from values to changes
+
+    def _each(
+        self, block: Sequence[tuple[int, T]], tally: Tally, make: Callable[[int, T], Change | None]
+    ) -> list[Change]:
+        changes = []
+        for row, item in block:
+            try:
+                change = make(row, item)
+            except CrmkitError as error:
+                tally.refuse(row, error)
+            else:
+                if change is not None:
+                    changes.append(change)
+                else:
+                    tally.did(row, "unchanged", self._id_of(item))
+        return changes
+
+    @staticmethod
+    def _id_of(item: Any) -> UUID:
+        target = item[1]
+        return target if isinstance(target, UUID) else Reference("*").parse(target)
+
+    def _new(
+        self, record_type: RecordType, row: int, given: Mapping[str, Any] | Record, form: Form
+    ) -> Change:
+        session = self.session
+        keys = frozenset(given) if isinstance(given, Mapping) else frozenset()
+        values = session.parser(record_type.key).create(given, form=form, row=row)
+        actor = session.actor
+        if record_type.owned and "owner" not in keys and values["owner"] is None:
+            values["owner"] = actor.id
+        record_id = session.ids.new()
+        if not self.trusted:
+            self._may_create(record_type, {**values, "id": record_id}, keys)
+        return Change("create", record_type.key, record_id, None, values, keys, row)
+
+    def _may_create(self, record_type: RecordType, values: Mapping[str, Any], keys: Iterable[str]) -> None:
+        session = self.session
+        if session.judge.certain(record_type.key, "create") and session.policy.unlimited:
+            return
+        if not session.judge.allows(record_type.key, "create", values):
+            raise _denied("create", record_type)
+        for key in keys:
+            self._may_set(record_type, key, "create", values)
+        if record_type.owned and values["owner"] not in (None, session.actor.id):
+            self._allowed(record_type, "assign", values)
+
+    def _may_set(self, record_type: RecordType, key: str, action: Any, row: Any) -> None:
+        if key not in record_type.by_key or not self.session.may_set(record_type.key, key, action, row):
+            raise _hidden(record_type, key)
+
+    def _allowed(self, record_type: RecordType, action: str, row: Any) -> None:
+        if not self.session.judge.allows(record_type.key, action, row):
+            raise _denied(action, record_type)
+
+    def _current(self, type_key: str, targets: Sequence[Any]) -> dict[UUID, Any]:
+        ids = []
+        for target in targets:
+            try:
+                ids.append(Reference("*").parse(target))
+            except CrmkitError:
+                continue  # refused with its reason when its row's turn comes
+        return {r.id: r for r in self.session.system_reader.by_ids(type_key, list(dict.fromkeys(ids)))}
+
+    def _target(self, record_type: RecordType, target: Any, current: Mapping[UUID, Any], action: str) -> Any:
+        """The record as it is now, if the actor sees it, may do this, and has not read an older version."""
+        before = current.get(Reference("*").parse(target))
+        if before is None or not (self.trusted or self.session.judge.sees(record_type.key, before)):
+            raise NotFound(f"there is no such {record_type.label.lower()}", field="id")
+        if not self.trusted:
+            self._allowed(record_type, action, before)
+        if isinstance(target, Record) and target.version != before.version:
+            raise self._conflict(record_type, target, before)
+        return before
+
+    def _conflict(self, record_type: RecordType, read: Record, now: Record) -> Conflict:
+        """Somebody else's version stands where the caller's was; names what differs, of what the actor may read."""
+        differing = [
+            f
+            for f in record_type.fields
+            if self.session.may_read(record_type.key, f.key, now) and read[f.key] != now[f.key]
+        ]
+        problems = [
+            Problem("conflict", f"{f.label()} was changed by somebody else", f.key, hint="read it again")
+            for f in differing
+        ]
+        return Conflict(problems or "the record was changed by somebody else, in fields you may not read or back again")
+
+    def _edited(
+        self,
+        record_type: RecordType,
+        row: int,
+        target: Any,
+        given: Mapping[str, Any],
+        form: Form,
+        current: Mapping[UUID, Any],
+    ) -> Change | None:
+        before = self._target(record_type, target, current, "update")
+        changes = self.session.parser(record_type.key).change(given, form=form, row=row)
+        changes = {key: value for key, value in changes.items() if before[key] != value}
+        if not self.trusted:
+            for key in given:
+                self._may_set(record_type, key, "update", before)
+            if "owner" in changes:
+                self._allowed(record_type, "assign", before)
+        if not changes:
+            return None
+        values = {f.key: before[f.key] for f in record_type.fields}
+        values.update(changes)
+        return Change("update", record_type.key, before.id, before, values, frozenset(given), row)
+
+    # -------------------------------------------------------------------------------------- from changes to rows
+
+    def _finish(
+        self, record_type: RecordType, changes: list[Change], tally: Tally, lost: Mapping[int, Any] | None = None
+    ) -> None:
+        """Asks plugins, checks what one record alone cannot tell, and writes."""
+        changes = self._heard(record_type, changes, tally)
+        for check in (self._checked, self._referring, self._unique):
+            if changes:
+                changes = check(record_type, changes, tally)
+        if changes:
+            self._write(record_type, changes, lost or {})
+            for change in changes:
+                tally.did(change.row, _DONE[change.kind], change.id)
+
+    def _heard(self, record_type: RecordType, changes: list[Change], tally: Tally) -> list[Change]:
+        """The changes after every plugin that listens to the type has amended or refused them."""
+        session = self.session
+        for name in session.listeners("crmkit_before_change", record_type.key):
+            if not changes:
+                break
+            answers = session.ask(name, changes)
+            by_row = {change.row: change for change in changes}
+            for answer in answers or ():
+                if isinstance(answer, Veto):
+                    by_row.pop(answer.row, None)
+                    problem = Problem(
+                        answer.code, answer.reason, answer.field, hint=answer.hint or f"says the plugin {name}"
+                    )
+                    tally.refuse(answer.row, Vetoed([problem]))
+                elif answer.row in by_row:
+                    self._amend(record_type, answer, by_row, tally)
+            changes = [by_row[change.row] for change in changes if change.row in by_row]
+        return changes
+
+    def _amend(self, record_type: RecordType, amended: Change, by_row: dict[int, Change], tally: Tally) -> None:
+        original = by_row[amended.row]
+        differing = {key: value for key, value in amended.values.items() if original.values.get(key) != value}
+        try:
+            parsed = self.session.parser(record_type.key).change(differing, row=amended.row)
+        except CrmkitError as error:
+            del by_row[amended.row]
+            tally.refuse(amended.row, error)
+        else:
+            by_row[amended.row] = attrs.evolve(original, values={**original.values, **parsed})
+
+    def _checked(self, record_type: RecordType, changes: list[Change], tally: Tally) -> list[Change]:
+        """Definitions mean something, and the validation expressions of custom fields hold."""
+        session = self.session
+        if record_type.key in DEFINITIONS:
+            changes = _sifted(changes, tally, lambda change: check_definition(session, change))
+        conditions = session.checks(record_type.key)
+        if not conditions:
+            return changes
+
+        def check(change: Change) -> None:
+            row = {**change.values, "id": change.id}
+            problems = [
+                Problem("check_failed", f"{field.label()} does not meet its rule", field.key, hint=field.check)
+                for field, condition in conditions
+                if change.kind != "delete"
+                and session.judge.meets(record_type.key, condition, row) is False
+            ]
+            if problems:
+                raise InvalidRecord(problems)
+
+        return _sifted(changes, tally, check)
+
+    def _referring(self, record_type: RecordType, changes: list[Change], tally: Tally) -> list[Change]:
+        """What records refer to exists and may be read; what is deleted is not referred to."""
+        if changes[0].kind == "delete":
+            return self._unreferenced(record_type, changes, tally)
+        known = self._known_references(record_type, changes)
+
+        def check(change: Change) -> None:
+            problems = [
+                Problem("unknown_reference", f"there is no such {f.type.to}", f.key)  # type: ignore[attr-defined]
+                for f, ids in known
+                if (value := change.values[f.key]) is not None and value not in ids and _news(change, f.key)
+            ]
+            if problems:
+                raise InvalidRecord(problems)
+
+        return _sifted(changes, tally, check) if known else changes
+
+    def _known_references(
+        self, record_type: RecordType, changes: list[Change]
+    ) -> list[tuple[Field, frozenset[UUID]]]:
+        session = self.session
+        wanted: dict[str, set[UUID]] = {}
+        fields = [f for f in record_type.fields if isinstance(f.type, Reference) and f.type.to != "*"]
+        for f in fields:
+            ids = {change.values[f.key] for change in changes if _news(change, f.key)} - {None, session.actor.id}
+            if ids:
+                wanted.setdefault(f.type.to, set()).update(ids)  # type: ignore[attr-defined]
+        reader = session.system_reader if self.trusted else session.reader
+        found = {
+            to: frozenset(reader.existing(to, sorted(ids))) | {session.actor.id} for to, ids in wanted.items()
+        }
+        return [(f, found[f.type.to]) for f in fields if f.type.to in found]  # type: ignore[attr-defined]
+
+    def _unreferenced(self, record_type: RecordType, changes: list[Change], tally: Tally) -> list[Change]:
+        session = self.session
+        problems: dict[UUID, list[Problem]] = {}
+        deleted = {change.id for change in changes}
+        for other in session.schema.types.values():
+            for f in other.fields:
+                if not isinstance(f.type, Reference) or f.type.to not in (record_type.key, "*"):
+                    continue
+                if f.type.to == "*" and not other.link:
+                    continue
+                found = session.system_reader.referring(other.key, f.key, sorted(deleted))
+                referring = [r for r in found if r.id not in deleted]
+                if other.link:
+                    tally_links = Tally(stop=True)
+                    WritePath(session, trusted=True).delete(
+                        other.key, [(i, r.id) for i, r in enumerate(referring)], tally_links
+                    )
+                else:
+                    for r in referring:
+                        text = f"{other.plural} refer to it by {f.key}"
+                        problems.setdefault(r[f.key], []).append(Problem("referenced", text, f.key))
+
+        def check(change: Change) -> None:
+            if change.id in problems:
+                raise InvalidRecord(dict.fromkeys(problems[change.id]))
+
+        return _sifted(changes, tally, check) if problems else changes
+
+    def _unique(self, record_type: RecordType, changes: list[Change], tally: Tally) -> list[Change]:
+        """Unique values are free, in the database and among the changes themselves."""
+        if changes[0].kind == "delete":
+            return changes
+        for fields in self.session.unique_keys(record_type.key):
+            if not changes:
+                break
+            taken = self._taken(record_type, fields, changes)
+            seen: dict[tuple[Any, ...], UUID] = {}
+
+            def check(
+                change: Change,
+                fields: tuple[Field, ...] = fields,
+                taken: dict[tuple[Any, ...], UUID] = taken,
+                seen: dict[tuple[Any, ...], UUID] = seen,
+            ) -> None:
+                key = _unique_key(fields, change.values)
+                if key is None:
+                    return
+                holder = taken.get(key) or seen.get(key)
+                if holder is not None and holder != change.id:
+                    names = " and ".join(f.key for f in fields)
+                    raise Duplicate(f"another {record_type.key} has this {names}", field=fields[-1].key)
+                seen[key] = change.id
+
+            changes = _sifted(changes, tally, check)
+        return changes
+
+    def _taken(
+        self, record_type: RecordType, fields: tuple[Field, ...], changes: Sequence[Change]
+    ) -> dict[tuple[Any, ...], UUID]:
+        wanted = {
+            key: tuple(change.values[f.key] for f in fields)
+            for change in changes
+            if any(_news(change, f.key) for f in fields) and (key := _unique_key(fields, change.values)) is not None
+        }
+        return self.session.system_reader.holders(record_type.key, fields, list(wanted.values())) if wanted else {}
+
+    def _write(self, record_type: RecordType, changes: list[Change], lost: Mapping[int, Any]) -> None:
+        session = self.session
+        writer = session.writer()
+        kind = changes[0].kind
+        if kind == "create":
+            writer.insert(record_type.key, [_new_row(c, lost.get(c.row)) for c in changes])
+            refused: list[UUID] = []
+        elif kind == "update":
+            rows = [(c.id, _version(c), dict(c.values)) for c in changes]
+            refused = writer.update(record_type.key, rows, frozenset().union(*(c.changed for c in changes)))
+        else:
+            refused = writer.delete(record_type.key, [(c.id, _version(c)) for c in changes])
+        if refused:
+            raise Conflict(
+                f"{len(refused)} of the {record_type.plural} changed while they were being written", hint="run it again"
+            )
+        session.wrote(record_type.key)
+
+
+_DONE: Mapping[str, Any] = {"create": "created", "update": "updated", "delete": "deleted"}
+
+
+def _blocks(rows: Iterable[T]) -> Iterable[list[T]]:
+    iterator = iter(rows)
+    while block := list(islice(iterator, BLOCK)):
+        yield block
+
+
+def _sifted(changes: list[Change], tally: Tally, check: Callable[[Change], None]) -> list[Change]:
+    kept = []
+    for change in changes:
+        try:
+            check(change)
+        except CrmkitError as error:
+            tally.refuse(change.row, error)
+        else:
+            kept.append(change)
+    return kept
+
+
+def _news(change: Change, key: str) -> bool:
+    """The change sets the field to something it was not before."""
+    return change.before is None or change.before[key] != change.values[key]
+
+
+def _unique_key(fields: tuple[Field, ...], values: Mapping[str, Any]) -> tuple[str, ...] | None:
+    """What must not occur twice; None where a field has no value, which is never a duplicate."""
+    if any(values[f.key] is None for f in fields):
+        return None
+    return tuple(unique_text(f, values[f.key]) for f in fields)
+
+
+def _new_row(change: Change, lost: Any) -> NewRow:
+    if lost is None:
+        return NewRow(change.id, dict(change.values))
+    return NewRow(change.id, dict(change.values), lost.version + 1, to_micros(lost.created_at), lost.created_by)
+
+
+def _version(change: Change) -> int:
+    if change.before is None:
+        raise UsageError("a change of nothing", code="no_record")
+    return change.before.version
+
+
+def _denied(action: str, record_type: RecordType) -> Denied:
+    return Denied(
+        f"you may not {action} this {record_type.label.lower()}",
+        hint=f"needs a grant of {action} on {record_type.key} that covers it",
+    )
+
+
+def _hidden(record_type: RecordType, key: str) -> Denied:
+    return Denied(f"you may not set {key} of this {record_type.label.lower()}", code="field_denied", field=key)

@@ -1,0 +1,77 @@
+"""What undoing a changeset would do today. Later work by others is kept, field by field, and said."""
+
+from typing import Any, Literal
+from uuid import UUID
+
+import attrs
+
+from crmkit.errors import Problem
+from crmkit.history.changes import RecordChange
+
+__all__ = ["UndoEntry", "UndoResult", "UndoStep", "plan_undo"]
+
+
+@attrs.frozen
+class UndoStep:
+    """What to do with one record: ``create`` it again as it was, ``update`` fields back, ``delete`` it, or nothing.
+
+    ``values`` are the fields to set back; ``kept`` names those that somebody changed since.
+    """
+
+    action: Literal["create", "update", "delete", "keep"]
+    values: dict[str, Any] = attrs.field(factory=dict)
+    kept: tuple[str, ...] = ()
+    reason: str = ""
+
+
+def plan_undo(change: RecordChange, current: Any) -> UndoStep:
+    """The step that takes one change back, given the record as it is now (None if there is none)."""
+    match change.kind:
+        case "create":
+            return _undo_create(change, current)
+        case "delete":
+            if current is not None:
+                return UndoStep("keep", reason="the record is there again")
+            return UndoStep("create", _values(change.before, change))
+    if current is None:
+        return UndoStep("keep", reason="the record was deleted since")
+    kept = tuple(f.key for f in change.fields if current[f.key] not in (f.after, f.before))
+    values = {f.key: f.before for f in change.fields if f.key not in kept and current[f.key] != f.before}
+    if not values:
+        return UndoStep("keep", kept=kept, reason="edited since" if kept else "as it was already")
+    return UndoStep("update", values, kept)
+
+
+def _undo_create(change: RecordChange, current: Any) -> UndoStep:
+    if current is None:
+        return UndoStep("keep", reason="the record was deleted since")
+    if change.after is not None and current.version != change.after.version:
+        edited = tuple(f.key for f in change.fields if current[f.key] != f.after)
+        return UndoStep("keep", kept=edited, reason="edited since")
+    return UndoStep("delete")
+
+
+def _values(record: Any, change: RecordChange) -> dict[str, Any]:
+    return {f.key: record[f.key] for f in change.fields}
+
+
+@attrs.frozen
+class UndoEntry:
+    """One record in the result: what was taken back, what was kept, or why it was refused."""
+
+    type_key: str
+    id: UUID
+    fields: tuple[str, ...] = ()
+    reason: str = ""
+    problems: tuple[Problem, ...] = ()
+
+
+@attrs.frozen
+class UndoResult:
+    """The outcome of an undo in three buckets. A record may be in two: some fields reverted, others kept."""
+
+    undoes_id: UUID
+    changeset_id: UUID | None
+    reverted: tuple[UndoEntry, ...]
+    kept: tuple[UndoEntry, ...]
+    refused: tuple[UndoEntry, ...]

@@ -1,0 +1,86 @@
+"""One grant as a rule: what a role may, or may not, do with which records and which of their fields."""
+
+from collections.abc import Iterable
+from typing import Any
+from uuid import UUID
+
+import attrs
+
+from crmkit.errors import InvalidDefinition
+from crmkit.permissions.scopes import Level, Reach, Where
+from crmkit.query import Expr
+from crmkit.query.context import Row
+from crmkit.query.json_form import from_json
+from crmkit.schema.schema import suggestion
+
+__all__ = ["EFFECTS", "SCOPES", "Rule"]
+
+SCOPES = ("own", "team", "team_and_below", "all", "where")
+EFFECTS = ("allow", "deny")
+
+
+def _one_of(known: tuple[str, ...]) -> Any:
+    def validate(instance: object, attribute: "attrs.Attribute[str]", value: object) -> None:
+        if value not in known:
+            raise InvalidDefinition(
+                f"{value!r:.80} is no {attribute.name} of a grant",
+                code=f"unknown_{attribute.name}",
+                field=attribute.name,
+                hint=suggestion(str(value), known),
+            )
+
+    return validate
+
+
+def _field_set(fields: Iterable[str] | None) -> frozenset[str] | None:
+    if fields is None:
+        return None
+    keys = () if isinstance(fields, str) or not isinstance(fields, Iterable) else tuple(fields)
+    if not keys or not all(isinstance(key, str) for key in keys):
+        raise InvalidDefinition(
+            "fields is a list of field keys", code="bad_fields", field="fields", hint="without a list, all of them"
+        )
+    return frozenset(keys)
+
+
+@attrs.frozen(kw_only=True)
+class Rule:
+    """A grant read from its row. ``fields`` None means all of them.
+
+    Raises InvalidDefinition for an unknown scope or effect, and for a ``where`` without the scope ``where`` or the
+    other way round: a condition that nobody looks at would grant too much.
+    """
+
+    role: UUID
+    on: str
+    action: str
+    scope: str = attrs.field(default="all", validator=_one_of(SCOPES))
+    where: Expr | None = attrs.field(default=None, eq=False)
+    fields: frozenset[str] | None = attrs.field(default=None, converter=_field_set)
+    effect: str = attrs.field(default="allow", validator=_one_of(EFFECTS))
+    reach: Reach = attrs.field(init=False, repr=False)
+    """The records the rule concerns."""
+
+    @reach.default
+    def _reach(self) -> Reach:
+        if self.scope == "where" and isinstance(self.where, Expr):
+            return Reach(wheres=(Where(self.where),))
+        if self.scope == "where" or self.where is not None:
+            raise InvalidDefinition(
+                "a condition and the scope 'where' need each other", code="bad_where", field="where"
+            )
+        return Reach(level=Level[self.scope.upper()])
+
+    @classmethod
+    def from_row(cls, row: Row) -> "Rule":
+        """The rule a row of the type grant states. Raises InvalidDefinition or InvalidQuery."""
+        where = row["where"]
+        return cls(
+            role=row["role"],
+            on=row["on"],
+            action=row["action"],
+            scope=row["scope"],
+            where=None if where is None else from_json(where),
+            fields=row["fields"],
+            effect=row["effect"],
+        )

@@ -1,0 +1,38 @@
+"""When a deal is won, a note is written into its timeline."""
+
+from typing import Any
+
+from crmkit.sdk import Committed, hookimpl
+
+__all__ = ["crmkit_after_commit", "listens_to", "name", "role"]
+
+name = "won_activity"
+listens_to = ("deal",)
+role = "automation"
+
+
+@hookimpl
+def crmkit_after_commit(session: Any, changes: tuple[Committed, ...]) -> None:
+    """One note for each deal that the changeset made a won one."""
+    for changeset_id in {c.changeset_id for c in changes}:
+        won = [
+            change.after
+            for change in session.changes_of(changeset_id)
+            if change.type_key == "deal" and _was_won(change.before, change.after)
+        ]
+        session.activities.create_many(map(_note, won), stop=True)
+
+
+def _was_won(before: Any, after: Any) -> bool:
+    return after is not None and after.outcome == "won" and (before is None or before.outcome != "won")
+
+
+def _note(deal: Any) -> dict[str, Any]:
+    return {
+        "kind": "note",
+        "subject": f"Won: {deal.name}"[:255],
+        "at": deal.recorded_at,
+        "deal": deal.id,
+        "account": deal.account,
+        "owner": deal.owner,
+    }

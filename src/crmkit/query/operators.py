@@ -1,0 +1,230 @@
+"""Comparison operators: one class each, with its meaning in SQL and its meaning in memory side by side.
+
+Both see primitives only: a column (or a value that is not None) on the left, converted constants on the right.
+"""
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+import attrs
+from sqlalchemy import ColumnElement, and_, false, or_
+
+from crmkit.query.functions import text_contains, text_ends_with
+
+__all__ = ["OPERATORS", "Operator"]
+
+Sql = ColumnElement[Any]
+
+
+@attrs.frozen
+class Operator:
+    """One comparison. ``negation`` names the operator that is true exactly where this one is false."""
+
+    name: ClassVar[str]
+    symbol: ClassVar[str]
+    negation: ClassVar[str]
+
+    def sql(self, column: Sql, *operands: Sql) -> ColumnElement[bool]:
+        """The condition on a column; NULL columns and operands make it NULL or false, never true."""
+        raise AssertionError(self.name)
+
+    def test(self, value: Any, *operands: Any) -> bool:
+        """The answer for a value that is there."""
+        raise AssertionError(self.name)
+
+
+class Equal(Operator):
+    name, symbol, negation = "eq", "==", "ne"
+
+    def sql(self, column: Sql, *operands: Sql) -> ColumnElement[bool]:
+        return column == operands[0]
+
+    def test(self, value: Any, *operands: Any) -> bool:
+        return bool(value == operands[0])
+
+
+class NotEqual(Operator):
+    name, symbol, negation = "ne", "!=", "eq"
+
+    def sql(self, column: Sql, *operands: Sql) -> ColumnElement[bool]:
+        return column != operands[0]
+
+    def test(self, value: Any, *operands: Any) -> bool:
+        return bool(value != operands[0])
+
+
+class Less(Operator):
+    name, symbol, negation = "lt", "<", "ge"
+
+    def sql(self, column: Sql, *operands: Sql) -> ColumnElement[bool]:
+        return column < operands[0]
+
+    def test(self, value: Any, *operands: Any) -> bool:
+        return bool(value < operands[0])
+
+
+class LessOrEqual(Operator):
+    name, symbol, negation = "le", "<=", "gt"
+
+    def sql(self, column: Sql, *operands: Sql) -> ColumnElement[bool]:
+        return column <= operands[0]
+
+    def test(self, value: Any, *operands: Any) -> bool:
+        return bool(value <= operands[0])
+
+
+class Greater(Operator):
+    name, symbol, negation = "gt", ">", "le"
+
+    def sql(self, column: Sql, *operands: Sql) -> ColumnElement[bool]:
+        return column > operands[0]
+
+    def test(self, value: Any, *operands: Any) -> bool:
+        return bool(value > operands[0])
+
+
+class GreaterOrEqual(Operator):
+    name, symbol, negation = "ge", ">=", "lt"
+
+    def sql(self, column: Sql, *operands: Sql) -> ColumnElement[bool]:
+        return column >= operands[0]
+
+    def test(self, value: Any, *operands: Any) -> bool:
+        return bool(value >= operands[0])
+
+
+class In(Operator):
+    name, symbol, negation = "in", "in", "not_in"
+
+    def sql(self, column: Sql, *operands: Sql) -> ColumnElement[bool]:
+        return column.in_(operands) if operands else false()
+
+    def test(self, value: Any, *operands: Any) -> bool:
+        return value in operands
+
+
+class NotIn(Operator):
+    name, symbol, negation = "not_in", "not in", "in"
+
+    def sql(self, column: Sql, *operands: Sql) -> ColumnElement[bool]:
+        return column.not_in(operands) if operands else column.is_not(None)
+
+    def test(self, value: Any, *operands: Any) -> bool:
+        return value not in operands
+
+
+class Between(Operator):
+    name, symbol, negation = "between", "between", "not_between"
+
+    def sql(self, column: Sql, *operands: Sql) -> ColumnElement[bool]:
+        return and_(column >= operands[0], column <= operands[1])
+
+    def test(self, value: Any, *operands: Any) -> bool:
+        return bool(operands[0] <= value <= operands[1])
+
+
+class NotBetween(Operator):
+    name, symbol, negation = "not_between", "not between", "between"
+
+    def sql(self, column: Sql, *operands: Sql) -> ColumnElement[bool]:
+        return or_(column < operands[0], column > operands[1])
+
+    def test(self, value: Any, *operands: Any) -> bool:
+        return bool(value < operands[0] or value > operands[1])
+
+
+class Contains(Operator):
+    name, symbol, negation = "contains", "contains", "not_contains"
+
+    def sql(self, column: Sql, *operands: Sql) -> ColumnElement[bool]:
+        return text_contains(column, operands[0])
+
+    def test(self, value: Any, *operands: Any) -> bool:
+        return operands[0] in value
+
+
+class NotContains(Operator):
+    name, symbol, negation = "not_contains", "not contains", "contains"
+
+    def sql(self, column: Sql, *operands: Sql) -> ColumnElement[bool]:
+        return ~text_contains(column, operands[0])
+
+    def test(self, value: Any, *operands: Any) -> bool:
+        return operands[0] not in value
+
+
+class StartsWith(Operator):
+    """Compiled as a range, which an index serves: the second operand is the least text above all that start so."""
+
+    name, symbol, negation = "starts_with", "starts with", "not_starts_with"
+
+    def sql(self, column: Sql, *operands: Sql) -> ColumnElement[bool]:
+        return and_(column >= operands[0], column < operands[1])
+
+    def test(self, value: Any, *operands: Any) -> bool:
+        return bool(value.startswith(operands[0]))
+
+
+class NotStartsWith(Operator):
+    name, symbol, negation = "not_starts_with", "does not start with", "starts_with"
+
+    def sql(self, column: Sql, *operands: Sql) -> ColumnElement[bool]:
+        return or_(column < operands[0], column >= operands[1])
+
+    def test(self, value: Any, *operands: Any) -> bool:
+        return not value.startswith(operands[0])
+
+
+class EndsWith(Operator):
+    name, symbol, negation = "ends_with", "ends with", "not_ends_with"
+
+    def sql(self, column: Sql, *operands: Sql) -> ColumnElement[bool]:
+        return text_ends_with(column, operands[0])
+
+    def test(self, value: Any, *operands: Any) -> bool:
+        return bool(value.endswith(operands[0]))
+
+
+class NotEndsWith(Operator):
+    name, symbol, negation = "not_ends_with", "does not end with", "ends_with"
+
+    def sql(self, column: Sql, *operands: Sql) -> ColumnElement[bool]:
+        return ~text_ends_with(column, operands[0])
+
+    def test(self, value: Any, *operands: Any) -> bool:
+        return not value.endswith(operands[0])
+
+
+class Has(Contains):
+    """An option among several; both sides are fenced (``|a|b|`` and ``|a|``), so containment is exact."""
+
+    name, symbol, negation = "has", "has", "has_not"
+
+
+class HasNot(NotContains):
+    name, symbol, negation = "has_not", "has not", "has"
+
+
+OPERATORS: Mapping[str, Operator] = {
+    kind.name: kind()
+    for kind in (
+        Equal,
+        NotEqual,
+        Less,
+        LessOrEqual,
+        Greater,
+        GreaterOrEqual,
+        In,
+        NotIn,
+        Between,
+        NotBetween,
+        Contains,
+        NotContains,
+        StartsWith,
+        NotStartsWith,
+        EndsWith,
+        NotEndsWith,
+        Has,
+        HasNot,
+    )
+}

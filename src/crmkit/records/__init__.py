@@ -1,0 +1,64 @@
+"""The built-in nouns, one file per family; every one is a declaration and nothing else."""
+
+from crmkit.records.access import Grant, Share
+from crmkit.records.activity import ACTIVITY_KINDS, Activity
+from crmkit.records.custom import CustomField, CustomObject, CustomRecord
+from crmkit.records.party import Account, AccountContact, Contact
+from crmkit.records.people import Role, RoleMember, Team, TeamMember, User
+from crmkit.records.sales import OUTCOMES, Deal, Lead, Pipeline, Product, Stage
+from crmkit.records.tags import Segment, Tag, Tagging
+from crmkit.schema import Record
+
+__all__ = [
+    "ACTIVITY_KINDS",
+    "BUILTIN_RECORDS",
+    "OUTCOMES",
+    "Account",
+    "AccountContact",
+    "Activity",
+    "Contact",
+    "CustomField",
+    "CustomObject",
+    "CustomRecord",
+    "Deal",
+    "Grant",
+    "Lead",
+    "Pipeline",
+    "Product",
+    "Role",
+    "RoleMember",
+    "Segment",
+    "Share",
+    "Stage",
+    "Tag",
+    "Tagging",
+    "Team",
+    "TeamMember",
+    "User",
+]
+
+BUILTIN_RECORDS: tuple[type[Record], ...] = (
+    User,
+    Team,
+    Role,
+    TeamMember,
+    RoleMember,
+    Grant,
+    Share,
+    Account,
+    Contact,
+    AccountContact,
+    Lead,
+    Product,
+    Pipeline,
+    Stage,
+    Deal,
+    Activity,
+    Tag,
+    Tagging,
+    Segment,
+    CustomObject,
+    CustomField,
+    CustomRecord,
+)
+"""In an order in which each type comes after those it refers to."""

@@ -1,0 +1,58 @@
+"""The only door for plugins: everything a plugin needs is a name of this package.
+
+::
+
+    hookimpl                        marks a function as a hook's implementation
+    hooks/                          the hooks, one file a topic
+    command, Command, Target        a use case of your own
+    Change, Committed, Veto         what hooks see and say
+    record_type, field, Record      a noun of your own
+    FieldType                       a kind of field of your own
+    F, days_ago, me, ...            expressions
+"""
+
+from crmkit.errors import CrmkitError, InvalidRecord, InvalidValue, NotFound, PluginError, Problem
+from crmkit.query import F, days_ago, days_from_now, in_segment, me, my_team, my_team_and_below, now, today
+from crmkit.schema import Field, FieldType, Kind, Part, Record, Slot, field, record_type, types
+from crmkit.sdk.change import Change, Committed, Veto
+from crmkit.sdk.command import Command, Target, command
+from crmkit.sdk.markers import hookimpl
+from crmkit.values import Address, Money, Period, PersonName
+
+__all__ = [
+    "Address",
+    "Change",
+    "Command",
+    "Committed",
+    "CrmkitError",
+    "F",
+    "Field",
+    "FieldType",
+    "InvalidRecord",
+    "InvalidValue",
+    "Kind",
+    "Money",
+    "NotFound",
+    "Part",
+    "Period",
+    "PersonName",
+    "PluginError",
+    "Problem",
+    "Record",
+    "Slot",
+    "Target",
+    "Veto",
+    "command",
+    "days_ago",
+    "days_from_now",
+    "field",
+    "hookimpl",
+    "in_segment",
+    "me",
+    "my_team",
+    "my_team_and_below",
+    "now",
+    "record_type",
+    "today",
+    "types",
+]

@@ -1,0 +1,34 @@
+"""Hooks around a change: one decides inside the transaction, one is told after the commit."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from crmkit.sdk.change import Change, Committed, Veto
+from crmkit.sdk.markers import hookspec
+
+__all__ = ["ChangeHooks"]
+
+
+class ChangeHooks:
+    """What a plugin may say about changes."""
+
+    @hookspec
+    def crmkit_before_change(self, session: Any, changes: Sequence[Change]) -> Sequence[Change | Veto] | None:
+        """Refuse or amend changes before they are written.
+
+        Fires inside the transaction, once for each batch of one record type, after authorisation and parsing. Return
+        None for no opinion, or a sequence of amended changes (``change.amended(...)``) and vetoes; changes that are not
+        mentioned stay as they are. Amended values are validated again. An exception is a PluginError that names the plugin and
+        refuses the whole batch.
+        """
+        raise AssertionError
+
+    @hookspec
+    def crmkit_after_commit(self, session: Any, changes: Sequence[Committed]) -> None:
+        """Learn what was committed.
+
+        Fires after the commit, from the outbox, at least once for each changeset, in a session of its own whose actor is
+        the plugin; what it writes there is kept together with the mark that it was told. Return nothing. An exception
+        hurts nobody: it is recorded with the plugin's name and the changeset is told again later.
+        """
+        raise AssertionError

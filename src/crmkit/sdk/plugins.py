@@ -1,0 +1,110 @@
+"""The plugins of one CRM: found, named, called, and blamed by name when they fail."""
+
+from collections.abc import Iterable, Iterator
+from importlib import import_module
+from importlib.metadata import entry_points
+from typing import Any
+
+import pluggy
+
+from crmkit.errors import CrmkitError, PluginError
+from crmkit.sdk.hooks.changes import ChangeHooks
+from crmkit.sdk.hooks.register import RegisterHooks
+from crmkit.sdk.markers import PROJECT
+
+__all__ = ["Plugins"]
+
+
+class Plugins:
+    """A plugin manager that belongs to one CRM; nothing is global.
+
+    ``plugins`` are objects, modules, or dotted names of modules. ``installed`` also takes those that distributions announce under
+    the entry point group ``crmkit``.
+    """
+
+    def __init__(self, plugins: Iterable[object], *, installed: bool = False) -> None:
+        self._manager = pluggy.PluginManager(PROJECT)
+        self._manager.add_hookspecs(RegisterHooks)
+        self._manager.add_hookspecs(ChangeHooks)
+        for plugin in plugins:
+            self._register(_loaded(plugin))
+        if installed:
+            for entry in sorted(entry_points(group=PROJECT)):
+                self._register(entry.load(), entry.name)
+
+    def _register(self, plugin: object, name: str | None = None) -> None:
+        name = name or getattr(plugin, "name", None) or getattr(plugin, "__name__", None) or type(plugin).__name__
+        try:
+            self._manager.register(plugin, name)
+            self._manager.check_pending()
+        except (ValueError, pluggy.PluginValidationError) as error:
+            raise PluginError(f"plugin {name!r} cannot be registered: {error}", code="bad_plugin") from error
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The plugins by name, in order of registration."""
+        return tuple(name for name, _ in self._manager.list_name_plugin())
+
+    def implementing(self, hook: str) -> tuple[str, ...]:
+        """The names of the plugins that implement a hook, in the order in which they are called."""
+        return tuple(impl.plugin_name for impl in self._implementations(hook))
+
+    def _implementations(self, hook: str) -> Iterator[Any]:
+        return reversed(getattr(self._manager.hook, hook).get_hookimpls())
+
+    def listening(self, hook: str, type_key: str) -> tuple[str, ...]:
+        """The plugins that implement a hook and listen to a record type.
+
+        A plugin that names record types in ``listens_to`` is asked about those only; one that names none, about all.
+        """
+        return tuple(
+            impl.plugin_name
+            for impl in self._implementations(hook)
+            if type_key in getattr(impl.plugin, "listens_to", (type_key,))
+        )
+
+    def role(self, name: str) -> str | None:
+        """The name of the role a plugin acts in (its ``role``); without one it may only listen."""
+        return getattr(self._manager.get_plugin(name), "role", None)
+
+    def ask(self, name: str, hook: str, **arguments: Any) -> Any:
+        """The answer of one plugin; its errors as in ``call_each``."""
+        return next((answer for _, answer in self._called([name], hook, arguments)), None)
+
+    def collect(self, hook: str) -> list[Any]:
+        """What all plugins give, in one list. Raises PluginError."""
+        return [item for _, given in self.call_each(hook) for item in (given or ())]
+
+    def call_each(self, hook: str, **arguments: Any) -> Iterator[tuple[str, Any]]:
+        """Calls each plugin in the order of registration; yields its name and its answer.
+
+        An error of crmkit passes through; any other becomes a PluginError that names the plugin.
+        """
+        return self._called(self.names, hook, arguments)
+
+    def _called(self, names: Iterable[str], hook: str, arguments: dict[str, Any]) -> Iterator[tuple[str, Any]]:
+        wanted = frozenset(names)
+        for impl in self._implementations(hook):
+            if impl.plugin_name not in wanted:
+                continue
+            try:
+                answer = impl.function(*(arguments[name] for name in impl.argnames))
+            except CrmkitError:
+                raise
+            except Exception as error:
+                raise blamed(impl.plugin_name, hook, error) from error
+            yield impl.plugin_name, answer
+
+
+def blamed(plugin: str, hook: str, error: Exception) -> PluginError:
+    """The one place where an exception is laid at a plugin's door."""
+    return PluginError(f"plugin {plugin!r} failed in {hook}: {type(error).__name__}: {error}", code="plugin_failed")
+
+
+def _loaded(plugin: object) -> object:
+    if not isinstance(plugin, str):
+        return plugin
+    try:
+        return import_module(plugin)
+    except ImportError as error:
+        raise PluginError(f"plugin {plugin!r} cannot be imported: {error}", code="bad_plugin") from error

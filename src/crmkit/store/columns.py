@@ -1,0 +1,114 @@
+"""The four primitives of :class:`~crmkit.schema.Kind` as columns, and what the bare drivers make of them.
+
+Statements on the hot path are run as plain driver SQL: SQLAlchemy compiles them once and converts no value. So there
+are two ways to the same storage. :class:`IdType` and :class:`JsonType` serve a host that selects from crmkit's tables
+with Core; :class:`Codec` is the same conversion without SQLAlchemy, for a whole block of rows.
+"""
+
+import json
+from collections.abc import Callable
+from operator import attrgetter
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import JSON, BigInteger, Dialect, LargeBinary, Text
+from sqlalchemy.dialects import postgresql
+from sqlalchemy.types import TypeDecorator, TypeEngine
+
+from crmkit.schema import Kind
+from crmkit.values import uuid_from_bytes
+
+__all__ = ["Codec", "IdType", "JsonType", "column_type", "text_type", "to_json"]
+
+
+def to_json(value: Any) -> str:
+    """The value as compact JSON in its own script; NaN and infinities are refused with ValueError."""
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+
+
+class IdType(TypeDecorator[UUID]):
+    """An id: 16 bytes in SQLite (ordered as the numbers are), native UUID in PostgreSQL, ``uuid.UUID`` in Python."""
+
+    impl = LargeBinary(16)
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        """The type in the database."""
+        return dialect.type_descriptor(postgresql.UUID(as_uuid=True) if _is_postgresql(dialect) else LargeBinary(16))
+
+    def process_bind_param(self, value: UUID | None, dialect: Dialect) -> Any:
+        """What the driver is given."""
+        return value if value is None or _is_postgresql(dialect) else value.bytes
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> UUID | None:
+        """What Core hands out."""
+        return value if value is None or _is_postgresql(dialect) else UUID(bytes=value)
+
+
+class JsonType(TypeDecorator[Any]):
+    """A JSON document: TEXT in SQLite, JSONB in PostgreSQL; None is SQL's NULL, never JSON's."""
+
+    impl = JSON(none_as_null=True)
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        """The type in the database."""
+        return dialect.type_descriptor(postgresql.JSONB(none_as_null=True) if _is_postgresql(dialect) else Text())
+
+    def process_bind_param(self, value: Any, dialect: Dialect) -> Any:
+        """What the driver is given."""
+        return value if value is None or _is_postgresql(dialect) else to_json(value)
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> Any:
+        """What Core hands out."""
+        return value if value is None or _is_postgresql(dialect) else json.loads(value)
+
+    def coerce_compared_value(self, op: Any, value: Any) -> TypeEngine[Any]:
+        """A path into the document is text, not a document."""
+        return JSON().coerce_compared_value(op, value)
+
+
+def _is_postgresql(dialect: Dialect) -> bool:
+    return dialect.name == "postgresql"
+
+
+def text_type() -> TypeEngine[Any]:
+    """Text of any length that compares and sorts by code point on both databases."""
+    return Text().with_variant(postgresql.TEXT(collation="C"), "postgresql")
+
+
+def column_type(kind: Kind) -> TypeEngine[Any]:
+    """The SQLAlchemy type of a primitive."""
+    match kind:
+        case Kind.TEXT:
+            return text_type()
+        case Kind.INTEGER:
+            return BigInteger()
+        case Kind.ID:
+            return IdType()
+        case Kind.JSON:
+            return JsonType()
+
+
+def _as_is(value: Any) -> Any:
+    return value
+
+
+class Codec:
+    """Conversions between Python and what the bare driver of a dialect takes and gives; None must not be passed.
+
+    ``id_in``   UUID to ``bytes`` (SQLite) or itself (PostgreSQL)
+    ``id_out``  the reverse
+    ``json_in`` a document to JSON text, which both databases take
+    ``json_out`` text (SQLite) or the document psycopg has parsed (PostgreSQL) to the document
+    """
+
+    __slots__ = ("dialect", "id_in", "id_out", "json_in", "json_out")
+
+    def __init__(self, dialect: str) -> None:
+        native = dialect == "postgresql"
+        self.dialect = dialect
+        self.id_in: Callable[[UUID], Any] = _as_is if native else attrgetter("bytes")
+        self.id_out: Callable[[Any], UUID] = _as_is if native else uuid_from_bytes
+        self.json_in: Callable[[Any], str] = to_json
+        self.json_out: Callable[[Any], Any] = _as_is if native else json.loads

@@ -1,0 +1,101 @@
+"""Parts of custom fields read typed out of the JSON column, and ids as text, on either database."""
+
+from typing import Any
+
+from sqlalchemy import BigInteger, ColumnElement, Text
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.functions import GenericFunction
+
+from crmkit.schema import Kind
+from crmkit.store.columns import JsonType
+
+__all__ = ["id_text", "json_part"]
+
+
+class crmkit_json_text(GenericFunction[str]):  # noqa: N801 - a SQL function
+    """A text under a key of a JSON object."""
+
+    type = Text()
+    inherit_cache = True
+
+
+class crmkit_json_integer(GenericFunction[int]):  # noqa: N801 - a SQL function
+    """An integer under a key of a JSON object; NULL if anything else stands there."""
+
+    type = BigInteger()
+    inherit_cache = True
+
+
+class crmkit_json_document(GenericFunction[Any]):  # noqa: N801 - a SQL function
+    """A JSON value under a key of a JSON object."""
+
+    type = JsonType()
+    inherit_cache = True
+
+
+class crmkit_id_text(GenericFunction[str]):  # noqa: N801 - a SQL function
+    """An id as 32 hexadecimal digits, the form in which custom references hold ids."""
+
+    type = Text()
+    inherit_cache = True
+
+
+_FUNCTIONS = {
+    Kind.TEXT: crmkit_json_text,
+    Kind.ID: crmkit_json_text,
+    Kind.INTEGER: crmkit_json_integer,
+    Kind.JSON: crmkit_json_document,
+}
+
+
+def json_part(column: ColumnElement[Any], key: str, kind: Kind) -> ColumnElement[Any]:
+    """The part stored under a key (which the schema made: letters, digits, ``_`` and ``.``) of the JSON column."""
+    return _FUNCTIONS[kind](column, key)
+
+
+def id_text(column: ColumnElement[Any]) -> ColumnElement[str]:
+    """The id column as custom references hold ids."""
+    return crmkit_id_text(column)
+
+
+def _arguments(element: Any, compiler: Any, kw: Any) -> list[str]:
+    return [compiler.process(clause, **kw) for clause in element.clauses]
+
+
+@compiles(crmkit_json_text, "sqlite")
+@compiles(crmkit_json_integer, "sqlite")
+@compiles(crmkit_json_document, "sqlite")
+def _extract_sqlite(element: Any, compiler: Any, **kw: Any) -> str:
+    column, key = _arguments(element, compiler, kw)
+    return f"json_extract({column}, '$.\"' || {key} || '\"')"
+
+
+@compiles(crmkit_json_text, "postgresql")
+def _text_postgresql(element: Any, compiler: Any, **kw: Any) -> str:
+    column, key = _arguments(element, compiler, kw)
+    return f'(({column} ->> {key}) COLLATE "C")'
+
+
+@compiles(crmkit_json_integer, "postgresql")
+def _integer_postgresql(element: Any, compiler: Any, **kw: Any) -> str:
+    column, key = _arguments(element, compiler, kw)
+    _, again = _arguments(element, compiler, kw)
+    return f"(CASE WHEN jsonb_typeof({column} -> {key}) = 'number' THEN ({column} -> {again})::bigint END)"
+
+
+@compiles(crmkit_json_document, "postgresql")
+def _document_postgresql(element: Any, compiler: Any, **kw: Any) -> str:
+    column, key = _arguments(element, compiler, kw)
+    return f"({column} -> {key})"
+
+
+@compiles(crmkit_id_text, "sqlite")
+def _id_sqlite(element: Any, compiler: Any, **kw: Any) -> str:
+    (column,) = _arguments(element, compiler, kw)
+    return f"lower(hex({column}))"
+
+
+@compiles(crmkit_id_text, "postgresql")
+def _id_postgresql(element: Any, compiler: Any, **kw: Any) -> str:
+    (column,) = _arguments(element, compiler, kw)
+    return f"replace({column}::text, '-', '')"

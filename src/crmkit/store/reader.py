@@ -1,0 +1,410 @@
+"""Reading records in a view: pages by key, single records, counts, groups. Every method is one statement a page."""
+
+from collections.abc import Iterator, Sequence
+from functools import partial
+from typing import Any, TypeAlias
+from uuid import UUID
+
+import attrs
+from sqlalchemy import ColumnElement, and_, case, func, or_, select
+from sqlalchemy.sql import expression
+
+from crmkit.errors import InvalidQuery
+from crmkit.query.lift import Lifted
+from crmkit.query.terms import Column
+from crmkit.schema import Field, Kind
+from crmkit.schema.record_type import SYSTEM_FIELDS
+from crmkit.schema.types import Decimal, Duration, Integer, Money
+from crmkit.store.database import Database, Unit
+from crmkit.store.plans import Draft, Plan, Shelf, View
+from crmkit.store.rows import Cell, RowLayout, unique_text
+
+__all__ = ["EVERYTHING", "Group", "Reader", "Sorting"]
+
+EVERYTHING = Lifted(("constant", True), ())
+
+Sorting: TypeAlias = tuple[tuple[tuple[str, ...], bool], ...]
+"""Sort keys: path and whether descending. Records without a value are the least: first ascending, last descending."""
+
+_PAGE = 500
+_SUMMABLE = (Integer, Decimal, Duration, Money)
+
+
+@attrs.frozen
+class Group:
+    """One group of a summary: the values grouped by, how many records, and the sum of each summed field.
+
+    A sum of money is a tuple with one Money for each currency met, never a mixture.
+    """
+
+    key: tuple[Any, ...]
+    count: int
+    sums: tuple[Any, ...]
+
+
+@attrs.frozen
+class Reader:
+    """Reads in one view through one unit of work."""
+
+    database: Database
+    shelf: Shelf
+    unit: Unit
+    view: View
+
+    def records(
+        self, type_key: str, where: Lifted = EVERYTHING, order: Sorting = (), limit: int | None = None
+    ) -> Iterator[Any]:
+        """Records that meet the condition and may be read, in order, fetched a page at a time.
+
+        Pages continue after the last key, so the thousandth costs what the first does.
+        """
+        left = limit
+        after: tuple[Any, ...] | None = None
+        phase = 0
+        while left is None or left > 0:
+            size = _PAGE if left is None else min(left, _PAGE)
+            rows, plan, phases = self._page(type_key, where, order, after, phase, size)
+            layout: RowLayout = plan.extra
+            for row in rows:
+                yield layout.read(row)
+            if left is not None:
+                left -= len(rows)
+            if len(rows) == size:
+                after, phase = rows[-1][len(layout.cells) :], 0
+            elif phase + 1 < phases:
+                phase += 1
+            else:
+                return
+
+    def _page(
+        self,
+        type_key: str,
+        where: Lifted,
+        order: Sorting,
+        after: tuple[Any, ...] | None,
+        phase: int,
+        size: int,
+    ) -> tuple[list[tuple[Any, ...]], Plan, int]:
+        nulls = None if after is None else tuple(value is None for value in after)
+        phases = _phases(order, nulls)
+        plan = self.shelf.get(
+            self.view.key("page", type_key, where.shape, order, nulls, phase),
+            lambda: self._page_plan(type_key, where, order, nulls, phase),
+        )
+        binds = self.view.parameters(plan, where.values)
+        binds["size"] = size
+        for i, value in enumerate(after or ()):
+            binds[f"after{i}"] = value
+        return self.unit.read(plan.statement, binds), plan, phases
+
+    def _page_plan(
+        self, type_key: str, where: Lifted, order: Sorting, nulls: tuple[bool, ...] | None, phase: int
+    ) -> Plan:
+        draft = Draft(self.view, type_key)
+        conditions = draft.conditions(where)
+        keys = [_sort_key(draft, names, descending) for names, descending in order]
+        identity = draft.source.part(SYSTEM_FIELDS["id"], 0)
+        keys.append((identity, order[0][1] if order else False))
+        if nulls is not None:
+            conditions.append(_after(keys, nulls, phase))
+        statement = (
+            select(*self._selected(draft, self.view.layout(type_key, self.shelf)), *(column for column, _ in keys))
+            .where(*conditions)
+            .order_by(*(_ordered(column, descending, column is identity) for column, descending in keys))
+            .limit(expression.bindparam("size"))
+        )
+        return draft.finish(self.database, statement, self.view.layout(type_key, self.shelf))
+
+    def _selected(self, draft: Draft, layout: RowLayout) -> list[ColumnElement[Any]]:
+        return [self._cell(draft, cell) for cell in layout.cells]
+
+    def _cell(self, draft: Draft, cell: Cell) -> ColumnElement[Any]:
+        if cell.field is None:
+            return draft.source.selectable.c["custom"]
+        column = draft.source.part(cell.field, cell.part)
+        try:
+            mask = draft.binder.mask(self.view.guard, draft.type_key, cell.field)
+        except KeyError:
+            return expression.null()
+        return column if mask is None else case((draft.compile(mask), column))
+
+    def get(self, type_key: str, record_id: UUID) -> Any | None:
+        """The record of that id if there is one and it may be read."""
+        found = self.by_ids(type_key, [record_id])
+        return found[0] if found else None
+
+    def by_ids(self, type_key: str, ids: Sequence[UUID]) -> list[Any]:
+        """The readable records among these ids, in no order."""
+        found: list[Any] = []
+        for at in range(0, len(ids), _PAGE):
+            where, _ = _among(ids[at : at + _PAGE])
+            found += self.records(type_key, where)
+        return found
+
+    def referring(self, type_key: str, field: str, ids: Sequence[UUID]) -> Iterator[Any]:
+        """The readable records whose reference field holds one of these ids."""
+        for at in range(0, len(ids), _PAGE):
+            where, _ = _among(ids[at : at + _PAGE], field)
+            yield from self.records(type_key, where)
+
+    def existing(self, type_key: str, ids: Sequence[UUID]) -> list[UUID]:
+        """Which of these ids are readable records of the type."""
+        found: list[UUID] = []
+        for at in range(0, len(ids), _PAGE):
+            where, width = _among(ids[at : at + _PAGE])
+
+            def make(where: Lifted = where) -> Plan:
+                draft = Draft(self.view, type_key)
+                conditions = draft.conditions(where)
+                statement = select(draft.source.part(SYSTEM_FIELDS["id"], 0)).where(*conditions)
+                return draft.finish(self.database, statement)
+
+            plan = self.shelf.get(self.view.key("existing", type_key, width), make)
+            rows = self.unit.read(plan.statement, self.view.parameters(plan, where.values))
+            found += [self.view.codec.id_out(row[0]) for row in rows]
+        return found
+
+    def holders(
+        self, type_key: str, fields: tuple[Field, ...], keys: Sequence[tuple[Any, ...]]
+    ) -> dict[tuple[str, ...], UUID]:
+        """Who holds these values of a unique key: the unique texts of the values, to the id of the record."""
+        holders: dict[tuple[str, ...], UUID] = {}
+        id_out = self.view.codec.id_out
+        for at in range(0, len(keys), _PAGE):
+            block = keys[at : at + _PAGE]
+            width = 1 << (len(block) - 1).bit_length()
+            padded = [*block, *[block[-1]] * (width - len(block))]
+            plan = self.shelf.get(
+                self.view.key("holders", type_key, tuple(f.key for f in fields), width),
+                lambda width=width: self._holders_plan(type_key, fields, width),  # type: ignore[misc]
+            )
+            binds = self.view.parameters(plan, ())
+            for i, (f, (_, encode)) in enumerate(zip(fields, plan.extra, strict=True)):
+                binds.update({f"key{i}_{n}": encode(values[i]) for n, values in enumerate(padded)})
+            for row in self.unit.read(plan.statement, binds):
+                key = tuple(
+                    id_out(raw).hex if is_id else str(raw) for raw, (is_id, _) in zip(row[1:], plan.extra, strict=True)
+                )
+                holders[key] = id_out(row[0])
+        return holders
+
+    def _holders_plan(self, type_key: str, fields: tuple[Field, ...], width: int) -> Plan:
+        draft = Draft(self.view, type_key)
+        columns, extra = [], []
+        for f in fields:
+            if f.unique_slot is not None:
+                columns.append(draft.source.selectable.c[f.unique_slot])
+                extra.append((False, partial(unique_text, f)))
+            else:
+                columns.append(draft.source.part(f, f.type.compare))
+                is_id = f.type.parts[f.type.compare].kind is Kind.ID
+                extra.append((is_id, self.view.codec.id_in if is_id else f.type.key))
+        among = [
+            column.in_([expression.bindparam(f"key{i}_{n}") for n in range(width)]) for i, column in enumerate(columns)
+        ]
+        statement = select(draft.source.part(SYSTEM_FIELDS["id"], 0), *columns).where(
+            *draft.source.conditions, *among
+        )
+        return draft.finish(self.database, statement, tuple(extra))
+
+    def check(self, type_key: str, where: Lifted) -> None:
+        """Raises InvalidQuery or InvalidValue if the condition could not run; sends nothing."""
+
+        def make() -> Plan:
+            draft = Draft(self.view, type_key)
+            draft.conditions(where)
+            return draft.unprepared()
+
+        self.view.parameters(self.shelf.get(self.view.key("check", type_key, where.shape), make), where.values)
+
+    def ids(self, type_key: str, where: Lifted, *actions: str) -> list[UUID]:
+        """The ids of the readable records that meet the condition and on which the actions are allowed, in order."""
+
+        def make() -> Plan:
+            draft = Draft(self.view, type_key)
+            conditions = draft.conditions(where, *actions)
+            identity = draft.source.part(SYSTEM_FIELDS["id"], 0)
+            return draft.finish(self.database, select(identity).where(*conditions).order_by(identity))
+
+        plan = self.shelf.get(self.view.key("ids", type_key, where.shape, actions), make)
+        rows = self.unit.read(plan.statement, self.view.parameters(plan, where.values))
+        return [self.view.codec.id_out(row[0]) for row in rows]
+
+    def count(self, type_key: str, where: Lifted = EVERYTHING) -> int:
+        """How many readable records meet the condition."""
+
+        def make() -> Plan:
+            draft = Draft(self.view, type_key)
+            conditions = draft.conditions(where)
+            statement = select(func.count()).select_from(draft.source.selectable).where(*conditions)
+            return draft.finish(self.database, statement)
+
+        plan = self.shelf.get(self.view.key("count", type_key, where.shape), make)
+        return int(self.unit.read(plan.statement, self.view.parameters(plan, where.values))[0][0])
+
+    def summary(
+        self, type_key: str, by: Sequence[tuple[str, ...]], sums: Sequence[tuple[str, ...]], where: Lifted = EVERYTHING
+    ) -> list[Group]:
+        """Readable records grouped by fields, with counts and sums. Raises InvalidQuery for what cannot be summed."""
+        plan = self.shelf.get(
+            self.view.key("summary", type_key, where.shape, tuple(by), tuple(sums)),
+            lambda: self._summary_plan(type_key, tuple(by), tuple(sums), where),
+        )
+        rows = self.unit.read(plan.statement, self.view.parameters(plan, where.values))
+        return _merged(rows, *plan.extra, self.view)
+
+    def _summary_plan(
+        self, type_key: str, by: tuple[tuple[str, ...], ...], sums: tuple[tuple[str, ...], ...], where: Lifted
+    ) -> Plan:
+        draft = Draft(self.view, type_key)
+        conditions = draft.conditions(where)
+        groups = [draft.binder.column(names, type_key) for names in by]
+        summed = [draft.binder.column(names, type_key) for names in sums]
+        for column in summed:
+            if not isinstance(column.field.type, _SUMMABLE):
+                raise InvalidQuery(
+                    f"{column.field.key} is a {column.field.type.name} and has no sum",
+                    code="not_summable",
+                    field=column.field.key,
+                )
+        keys = [column.scalar(draft.context, draft.source)[0] for column in groups]
+        shown = [_shown(draft, column) for column in groups]
+        terms: list[ColumnElement[Any]] = []
+        units: list[ColumnElement[Any]] = []
+        for column in summed:
+            value, unit = column.scalar(draft.context, draft.source)
+            terms.append(func.sum(value))
+            if unit is not None:
+                units.append(unit)
+        statement = (
+            select(*(part for parts in shown for part in parts), func.count(), *terms, *units)
+            .select_from(draft.source.selectable)
+            .where(*conditions)
+            .group_by(*keys, *units)
+        )
+        return draft.finish(self.database, statement, (groups, summed))
+
+    def stream(self, type_key: str, where: Lifted = EVERYTHING, block: int = 2_000) -> Iterator[list[Any]]:
+        """Blocks of readable records in no order, from one cursor, in constant memory."""
+        layout = self.view.layout(type_key, self.shelf)
+
+        def make() -> Plan:
+            draft = Draft(self.view, type_key)
+            conditions = draft.conditions(where)
+            return draft.finish(self.database, select(*self._selected(draft, layout)).where(*conditions))
+
+        plan = self.shelf.get(self.view.key("stream", type_key, where.shape), make)
+        for rows in self.unit.stream(plan.statement, self.view.parameters(plan, where.values), block):
+            yield [layout.read(row) for row in rows]
+
+
+def _among(ids: Sequence[UUID], field: str = "id") -> tuple[Lifted, int]:
+    """The field is one of these ids; rounded up to a power of two, which keeps the number of different statements small."""
+    width = 1 << (len(ids) - 1).bit_length()
+    padded = (*ids, *(ids[-1],) * (width - len(ids)))
+    return Lifted(("compare", "in", ("path", (field,)), ("values", *range(width))), padded), width
+
+
+def _sort_key(draft: Draft, names: tuple[str, ...], descending: bool) -> tuple[ColumnElement[Any], bool]:
+    column = draft.binder.column(names, draft.type_key)
+    if not column.field.type.sortable:
+        raise InvalidQuery(
+            f"{column.field.key} is a {column.field.type.name} and has no order",
+            code="not_sortable",
+            field=column.field.key,
+        )
+    return column.scalar(draft.context, draft.source)[0], descending
+
+
+def _ordered(column: ColumnElement[Any], descending: bool, never_null: bool) -> ColumnElement[Any]:
+    ordered = column.desc() if descending else column.asc()
+    if never_null:
+        return ordered
+    return ordered.nulls_last() if descending else ordered.nulls_first()
+
+
+def _phases(order: Sorting, nulls: tuple[bool, ...] | None) -> int:
+    """In how many statements the rest is read: those without a leading value apart, so that each is an index range."""
+    if nulls is None or not order:
+        return 1
+    descending = order[0][1]
+    return 2 if nulls[0] is not descending else 1
+
+
+def _after(keys: Sequence[tuple[ColumnElement[Any], bool]], nulls: tuple[bool, ...], phase: int) -> ColumnElement[bool]:
+    """The rows after the key: ``after0`` ... hold its values, ``nulls`` says which of them are NULL."""
+    first, descending = keys[0]
+    if phase == 1:
+        return first.is_(None) if descending else first.is_not(None)
+    alternatives = []
+    for i in range(len(keys)):
+        same = [_same(keys[j][0], j, nulls[j]) for j in range(i)]
+        beyond = _beyond(*keys[i], i, nulls[i], lead=i == 0)
+        if beyond is not None:
+            alternatives.append(and_(*same, beyond))
+    if nulls[0]:
+        return or_(*alternatives)
+    lead = first <= _param(0) if descending else first >= _param(0)
+    # Implied by the alternatives; said alone, it lets the database start at the right place of the index.
+    return and_(lead, or_(*alternatives)) if len(keys) > 1 else or_(*alternatives)
+
+
+def _param(i: int) -> ColumnElement[Any]:
+    return expression.bindparam(f"after{i}")
+
+
+def _same(column: ColumnElement[Any], i: int, null: bool) -> ColumnElement[bool]:
+    return column.is_(None) if null else column == _param(i)
+
+
+def _beyond(column: ColumnElement[Any], descending: bool, i: int, null: bool, lead: bool) -> ColumnElement[bool] | None:
+    """Strictly after the i-th value; the leading key's other NULL half is a phase of its own."""
+    if null:
+        return None if descending or lead else column.is_not(None)
+    if not descending:
+        return column > _param(i)
+    return column < _param(i) if lead else or_(column < _param(i), column.is_(None))
+
+
+def _shown(draft: Draft, column: Column) -> list[ColumnElement[Any]]:
+    """The parts of a grouped field; of those that differ within a group (spelling), the least."""
+    compare = column.field.type.compare
+    parts = [column._scalar(draft.context, draft.source, i) for i in range(len(column.field.type.parts))]
+    return [part if i == compare else func.min(part) for i, part in enumerate(parts)]
+
+
+def _merged(rows: list[tuple[Any, ...]], groups: list[Column], summed: list[Column], view: View) -> list[Group]:
+    """Rows that differ only in currency become one group."""
+    merged: dict[tuple[Any, ...], tuple[int, list[dict[Any, int]]]] = {}
+    widths = [len(column.field.type.parts) for column in groups]
+    for row in rows:
+        at, key = 0, []
+        for column, width in zip(groups, widths, strict=True):
+            key.append(_value(column.field, row[at : at + width], view))
+            at += width
+        count, totals = merged.setdefault(tuple(key), (0, [{} for _ in summed]))
+        merged[tuple(key)] = (count + row[at], totals)
+        units = iter(row[at + 1 + len(summed) :])
+        for i, column in enumerate(summed):
+            unit = next(units) if column.field.type.unit is not None else None
+            value = row[at + 1 + i]
+            if value is not None:
+                totals[i][unit] = totals[i].get(unit, 0) + int(value)
+    return [
+        Group(key, count, tuple(_total(column.field, total) for column, total in zip(summed, totals, strict=True)))
+        for key, (count, totals) in merged.items()
+    ]
+
+
+def _value(field: Field, parts: Sequence[Any], view: View) -> Any:
+    if parts[field.type.compare] is None:
+        return None
+    if field.type.parts[0].kind.name == "ID":
+        return UUID(hex=parts[0]) if field.custom else view.codec.id_out(parts[0])
+    return field.type.from_parts(*parts)
+
+
+def _total(field: Field, totals: dict[Any, int]) -> Any:
+    if field.type.unit is not None:
+        return tuple(field.type.from_parts(total, unit) for unit, total in sorted(totals.items()))
+    return field.type.from_parts(totals[None]) if None in totals else None

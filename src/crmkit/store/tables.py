@@ -1,0 +1,194 @@
+"""Tables from the schema: one road for built-in types, types of plugins, and custom objects.
+
+Each record type has a live table and a history table of the same columns. What a custom object adds lies in the shared
+table ``crm_object``, so no tenant ever causes DDL.
+
+Foreign keys run from a declared reference to the live table of its type and take no action. There are none
+
+- from history, whose rows outlive what they refer to;
+- from ``created_by`` and ``changeset_id``: who did something is still true after the user is deleted, and the changeset
+  is written by the same code in the same transaction;
+- from ``tenant_id`` to the registry of tenants: the key comes from there at the start of each unit of work, a check for
+  each row would cost a look-up for a constant, and PostgreSQL would lock the tenant's one row in every transaction.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import Column, ForeignKeyConstraint, Index, MetaData, PrimaryKeyConstraint, Table
+
+from crmkit.errors import InvalidDefinition
+from crmkit.schema import Kind, RecordType, Schema
+from crmkit.schema.types import Reference
+from crmkit.store.columns import column_type
+from crmkit.store.index_plan import SHARED_TYPE, SLOT_COLUMNS, IndexPlan, history_indexes, live_indexes
+from crmkit.store.names import named, shortened, told_apart
+from crmkit.store.system_tables import define_system_tables
+
+__all__ = ["Tables", "slot_kind"]
+
+_SYSTEM = (
+    ("tenant_id", Kind.INTEGER, False),
+    ("id", Kind.ID, False),
+    ("version", Kind.INTEGER, False),
+    ("changeset_id", Kind.ID, False),
+    ("created_at", Kind.INTEGER, False),
+    ("created_by", Kind.ID, True),
+    ("recorded_at", Kind.INTEGER, False),
+)
+_SUPERSEDED = (("superseded_at", Kind.INTEGER, False), ("superseded_by", Kind.ID, False))
+_TEXT_SLOTS = frozenset({"text", "unique"})
+
+_Columns = list[tuple[str, Kind, bool]]
+"""Name, primitive, and whether it may be NULL."""
+
+
+def slot_kind(slot: str) -> Kind:
+    """The primitive of a slot: text in ``text_*`` and ``unique_*``, an integer in ``number_*`` and ``time_*``."""
+    return Kind.TEXT if slot.partition("_")[0] in _TEXT_SLOTS else Kind.INTEGER
+
+
+class Tables:
+    """The tables of a schema of declared record types.
+
+    ``metadata``  all of them, the system's own as well
+    ``system``    tenants, changesets, outbox
+    ``live``      by record type's key
+    ``history``   by record type's key
+
+    ``Table.info`` says ``scope`` (tenant, reference or local), ``role`` (live, history, or a system table's name) and,
+    for record types, ``type`` (the key).
+
+    Raises InvalidDefinition: ``column_taken`` when two fields of a type need the same column, ``table_taken`` when two
+    types need the same table.
+    """
+
+    def __init__(self, schema: Schema) -> None:
+        self.schema = schema
+        self.metadata = MetaData()
+        self.system = define_system_tables(self.metadata)
+        self._index_names: set[str] = set()
+        self._unique: dict[str | tuple[str, ...], tuple[str, tuple[str, ...]]] = {}
+        self._column_fields: dict[tuple[str, str], tuple[str, str]] = {}
+        self._reference_fields: dict[str, tuple[str, str]] = {}
+        declared = [t for t in schema.types.values() if t.object_key is None]
+        self.live: Mapping[str, Table] = {t.key: self._live(t) for t in declared}
+        self.history: Mapping[str, Table] = {t.key: self._history(t) for t in declared}
+        self._remember("tenant", ("key",), self.system.tenant, "uq_crm_tenant_key", ("key",))
+
+    def live_of(self, record_type: RecordType) -> Table:
+        """The live table of a record type, a tenant's custom object included."""
+        return self.live[record_type.key if record_type.object_key is None else SHARED_TYPE]
+
+    def history_of(self, record_type: RecordType) -> Table:
+        """The history table of a record type, a tenant's custom object included."""
+        return self.history[record_type.key if record_type.object_key is None else SHARED_TYPE]
+
+    def unique_fields(self, constraint_or_columns: str | Sequence[str]) -> tuple[str, tuple[str, ...]] | None:
+        """The type's key and the fields that a unique constraint keeps unique.
+
+        Takes a constraint's name (as PostgreSQL reports) or ``table.column`` names in order (as SQLite does). A slot
+        stands for itself (``unique_1``): which custom field occupies it only the tenant's schema knows.
+        """
+        what = constraint_or_columns
+        return self._unique.get(what if isinstance(what, str) else tuple(what))
+
+    def column_field(self, table: str, column: str) -> tuple[str, str] | None:
+        """The type's key and the field whose part lies in a column."""
+        return self._column_fields.get((table, column))
+
+    def reference_field(self, constraint: str) -> tuple[str, str] | None:
+        """The type's key and the field whose foreign key has this name."""
+        return self._reference_fields.get(constraint)
+
+    def _live(self, record_type: RecordType) -> Table:
+        table = self._table(record_type.table, record_type, _columns_of(record_type), ("tenant_id", "id"), "live")
+        for key in _foreign_keys(record_type, self.schema):
+            table.append_constraint(key)
+            self._reference_fields[str(key.name)] = (record_type.key, key.info["field"])
+        for plan in live_indexes(record_type):
+            name = self._add_index(table, plan)
+            if plan.unique:
+                self._remember(record_type.key, plan.fields, table, name, plan.columns[1:])
+        self._remember(record_type.key, ("id",), table, named("pk", table.name), ("id",))
+        return table
+
+    def _history(self, record_type: RecordType) -> Table:
+        columns = [*_columns_of(record_type), *_SUPERSEDED]
+        name = shortened(f"{record_type.table}_history")
+        table = self._table(name, record_type, columns, ("tenant_id", "id", "version"), "history")
+        for plan in history_indexes(record_type):
+            self._add_index(table, plan)
+        self._remember(record_type.key, ("id", "version"), table, named("pk", table.name), ("id", "version"))
+        return table
+
+    def _table(self, name: str, record_type: RecordType, columns: _Columns, key: tuple[str, ...], role: str) -> Table:
+        if name in self.metadata.tables:
+            raise InvalidDefinition(
+                f"the table {name!r} of {record_type.key!r} is taken", code="table_taken", hint="name another table"
+            )
+        taken: set[str] = set()
+        for column, _, _ in columns:
+            if column in taken:
+                raise InvalidDefinition(
+                    f"{record_type.key!r} needs the column {column!r} twice",
+                    code="column_taken",
+                    hint="rename the field",
+                )
+            taken.add(column)
+        for f in record_type.declared:
+            self._column_fields.update({(name, column): (record_type.key, f.key) for column in f.part_columns()})
+        return Table(
+            name,
+            self.metadata,
+            *(_column(*column) for column in columns),
+            PrimaryKeyConstraint(*key, name=named("pk", name)),
+            info={"scope": "tenant", "type": record_type.key, "role": role},
+        )
+
+    def _add_index(self, table: Table, plan: IndexPlan) -> str:
+        """Adds an index and returns its name; when others read the same, a hash tells it apart."""
+        name = plan.name(table.name)
+        if name in self._index_names:
+            name = told_apart(name, (table.name, *plan.columns))
+        self._index_names.add(name)
+        present = None if plan.present is None else table.c[plan.present].is_not(None)
+        columns = (table.c[column] for column in plan.columns)
+        Index(name, *columns, unique=plan.unique, sqlite_where=present, postgresql_where=present)
+        return name
+
+    def _remember(
+        self, key: str, fields: tuple[str, ...], table: Table, constraint: str, columns: Iterable[str]
+    ) -> None:
+        lead = () if table.info["scope"] == "reference" else ("tenant_id",)
+        self._unique[constraint] = (key, fields)
+        self._unique[tuple(f"{table.name}.{column}" for column in (*lead, *columns))] = (key, fields)
+
+
+def _column(name: str, kind: Kind, null: bool) -> Column[Any]:
+    return Column(name, column_type(kind), nullable=null, autoincrement=False)
+
+
+def _columns_of(record_type: RecordType) -> _Columns:
+    columns: _Columns = list(_SYSTEM)
+    if record_type.key == SHARED_TYPE:
+        columns.append(("object_key", Kind.TEXT, False))
+    for f in record_type.declared:
+        for column, part in zip(f.part_columns(), f.type.parts, strict=True):
+            columns.append((column, part.kind, not (f.required and part is f.type.parts[0])))
+    if not record_type.link:
+        columns += [(slot, slot_kind(slot), True) for _, slots in SLOT_COLUMNS for slot in slots]
+    columns.append(("custom", Kind.JSON, True))
+    return columns
+
+
+def _foreign_keys(record_type: RecordType, schema: Schema) -> Iterable[ForeignKeyConstraint]:
+    for f in record_type.declared:
+        if isinstance(f.type, Reference) and f.type.to in schema.types:
+            target = schema.types[f.type.to].table
+            yield ForeignKeyConstraint(
+                ["tenant_id", f.column],
+                [f"{target}.tenant_id", f"{target}.id"],
+                name=named("fk", record_type.table, [f.column]),
+                info={"field": f.key},
+            )

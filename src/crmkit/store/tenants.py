@@ -1,0 +1,116 @@
+"""The registry of tenants and the state of each."""
+
+from typing import Any
+
+import attrs
+from sqlalchemy import bindparam, func, insert, select, update
+
+from crmkit.errors import Duplicate, NotFound
+from crmkit.store.database import Database, Unit
+from crmkit.store.plans import Shelf
+from crmkit.store.sources import tenant_param
+from crmkit.store.system_tables import SystemTables
+
+__all__ = ["Registry", "Tenant", "TenantState"]
+
+
+@attrs.frozen
+class Tenant:
+    """One tenant: a wall around its records. ``id`` is the number every key starts with, ``key`` its name for programs."""
+
+    id: int
+    key: str
+    name: str
+
+
+@attrs.frozen
+class TenantState:
+    """What all of a tenant's sessions depend on; the versions grow when schema or rights change."""
+
+    schema_version: int
+    policy_version: int
+    zone: str
+    currency: str
+
+
+@attrs.frozen
+class Registry:
+    """Reads and writes the registry."""
+
+    database: Database
+    shelf: Shelf
+    system: SystemTables
+
+    def find(self, unit: Unit, key: str) -> Tenant:
+        """The tenant of that key. Raises NotFound (``unknown_tenant``)."""
+        table = self.system.tenant
+        statement = self._prepared(
+            "find", lambda: select(table.c.tenant_id, table.c.key, table.c.name).where(table.c.key == bindparam("key"))
+        )
+        rows = unit.read(statement, {"key": key})
+        if not rows:
+            raise NotFound(
+                f"there is no tenant {key!r:.80}", code="unknown_tenant", hint="crm.tenants.create(key) makes one"
+            )
+        return Tenant(*rows[0])
+
+    def all(self, unit: Unit) -> list[Tenant]:
+        """Every tenant by key."""
+        table = self.system.tenant
+        statement = self._prepared(
+            "all", lambda: select(table.c.tenant_id, table.c.key, table.c.name).order_by(table.c.key)
+        )
+        return [Tenant(*row) for row in unit.read(statement)]
+
+    def create(self, unit: Unit, key: str, name: str, zone: str, currency: str, at: int) -> Tenant:
+        """A new tenant with the next number. Raises Duplicate."""
+        tenant, state = self.system.tenant, self.system.tenant_state
+        unit.begin_write()
+        if any(t.key == key for t in self.all(unit)):
+            raise Duplicate(f"there is a tenant {key!r} already", field="key")
+        highest = unit.read(self._prepared("highest", lambda: select(func.max(tenant.c.tenant_id))))[0][0]
+        number = (highest or 0) + 1
+        unit.write(
+            self._prepared("add", lambda: _insert(tenant, ("tenant_id", "key", "name", "created_at"))),
+            {"tenant": number, "key": key, "name": name, "created_at": at},
+        )
+        unit.write(
+            self._prepared(
+                "add_state",
+                lambda: _insert(state, ("tenant_id", "schema_version", "policy_version", "zone", "currency")),
+            ),
+            {"tenant": number, "schema_version": 1, "policy_version": 1, "zone": zone, "currency": currency},
+        )
+        return Tenant(number, key, name)
+
+    def state(self, unit: Unit, tenant_id: int) -> TenantState:
+        """The state of a tenant; one statement."""
+        table = self.system.tenant_state
+        statement = self._prepared(
+            "state",
+            lambda: select(table.c.schema_version, table.c.policy_version, table.c.zone, table.c.currency).where(
+                table.c.tenant_id == tenant_param()
+            ),
+        )
+        return TenantState(*unit.read(statement, {"tenant": tenant_id})[0])
+
+    def bump(self, unit: Unit, tenant_id: int, *, schema: bool, policy: bool) -> None:
+        """Tells all sessions to come that schema or rights are no longer what they were."""
+        table = self.system.tenant_state
+        statement = self._prepared(
+            "bump",
+            lambda: update(table)
+            .where(table.c.tenant_id == tenant_param())
+            .values(
+                schema_version=table.c.schema_version + bindparam("schema"),
+                policy_version=table.c.policy_version + bindparam("policy"),
+            ),
+        )
+        unit.write(statement, {"tenant": tenant_id, "schema": int(schema), "policy": int(policy)})
+
+    def _prepared(self, what: str, make: Any) -> Any:
+        return self.shelf.get(("registry", what), lambda: self.database.prepare(make()))
+
+
+def _insert(table: Any, names: tuple[str, ...]) -> Any:
+    return insert(table).values({n: bindparam("tenant" if n == "tenant_id" else n) for n in names})
