@@ -64,7 +64,17 @@ _HOMES = {
     "crmkit.app.session": ("Session",),
     "crmkit.errors": ("CrmkitError",),
     "crmkit.permissions": ("SYSTEM",),
-    "crmkit.query": ("F", "days_ago", "days_from_now", "in_segment", "me", "my_team", "my_team_and_below", "now", "today"),
+    "crmkit.query": (
+        "F",
+        "days_ago",
+        "days_from_now",
+        "in_segment",
+        "me",
+        "my_team",
+        "my_team_and_below",
+        "now",
+        "today",
+    ),
     "crmkit.values": ("Address", "Money", "Period", "PersonName"),
 }
 

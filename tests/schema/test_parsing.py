@@ -186,6 +186,12 @@ def test_what_is_no_mapping_is_refused(values: Any) -> None:
     assert problems_of(NOTE.change, values) == [("not_a_mapping", None, None)]
 
 
+def test_an_empty_text_is_a_document_like_any_other() -> None:
+    parser = RecordParser(record_type_of(Note).with_custom([Field("bag", Json(), required=True, custom=True)]))
+    assert parser.create({"title": "x", "bag": ""})["bag"] == ""
+    assert problems_of(parser.create, {"title": "x", "bag": None}) == [("required", "bag", None)]
+
+
 @pytest.mark.parametrize("blank", [None, "", "  ", "\u00a0\t", "\u3000"])
 def test_a_required_field_cannot_be_left_blank(blank: Any) -> None:
     assert problems_of(NOTE.create, {"title": blank}) == [("required", "title", None)]

@@ -1,6 +1,6 @@
 """The wall between tenants lets a statement pass only when every table of a tenant in it is bound."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -36,6 +36,7 @@ from sqlalchemy import (
     values,
 )
 from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.sql.elements import ClauseElement
 
 from crmkit.errors import UsageError
@@ -80,6 +81,7 @@ def recursive(bind_anchor: bool = True, bind_step: bool = True) -> Any:
 
 
 a2 = a.alias("a2")
+sampled = tablesample(a, 10, name="s")
 sub = inner_of(b).subquery()
 one_row = insert(a).values(tenant_id=bindparam(TENANT), id=bindparam("id"))
 upsert = postgresql.insert(a).values(tenant_id=bindparam(TENANT), id=bindparam("id"), name=bindparam("name"))
@@ -95,7 +97,9 @@ GOOD: dict[str, ClauseElement] = {
     "a left join, right side bound in ON": (
         select(a.c.id).join_from(a, b, (a.c.id == b.c.parent) & mine(b), isouter=True).where(mine(a))
     ),
-    "a left join bound in WHERE": select(a.c.id).join_from(a, b, a.c.id == b.c.parent, isouter=True).where(mine(a), mine(b)),
+    "a left join bound in WHERE": select(a.c.id)
+    .join_from(a, b, a.c.id == b.c.parent, isouter=True)
+    .where(mine(a), mine(b)),
     "a full join bound in WHERE": (
         select(a.c.id).join_from(a, b, a.c.id == b.c.parent, full=True).where(mine(a), mine(b))
     ),
@@ -109,19 +113,17 @@ GOOD: dict[str, ClauseElement] = {
     "NOT EXISTS": select(a.c.id).where(mine(a), ~exists().where(b.c.parent == a.c.id, mine(b))),
     "IN": select(a.c.id).where(mine(a), a.c.id.in_(inner_of(b))),
     "a scalar subquery": select(a.c.id, select(func.count()).where(mine(b)).scalar_subquery()).where(mine(a)),
-    "explicit correlation": select(a.c.id).where(mine(a), select(b.c.id).where(mine(b), b.c.id == a.c.id).correlate(a).exists()),
+    "explicit correlation": select(a.c.id).where(
+        mine(a), select(b.c.id).where(mine(b), b.c.id == a.c.id).correlate(a).exists()
+    ),
     "a CTE": select(inner_of(a).cte("x").c.id),
     "an unused CTE": select(literal(1)).add_cte(inner_of(a).cte("x")),
     "a recursive CTE": recursive(),
     "UNION": union_all(inner_of(a), inner_of(b)),
     "a subquery of UNION": select(union_all(inner_of(a), inner_of(b)).subquery().c.id),
     "LATERAL": select(a.c.id, lateral(select(b.c.id).where(mine(b), b.c.parent == a.c.id)).c.id).where(mine(a)),
-    "a sample": select(tablesample(a, 10, name="s").c.id).where(column("x").is_(None)).where(literal(1) == 1)
-    if False
-    else select(a.c.id).where(mine(a)),
-    "CASE around a subquery": select(
-        case((exists().where(mine(b), b.c.id == a.c.id), 1), else_=0)
-    ).where(mine(a)),
+    "a sample": select(sampled.c.id).where(mine(sampled)),
+    "CASE around a subquery": select(case((exists().where(mine(b), b.c.id == a.c.id), 1), else_=0)).where(mine(a)),
     "a function of a subquery": select(func.coalesce(select(func.max(b.c.id)).where(mine(b)).scalar_subquery(), 0)),
     "a window": select(func.row_number().over(order_by=a.c.id)).where(mine(a)),
     "row locks": select(a.c.id).where(mine(a)).with_for_update(of=a, skip_locked=True),
@@ -161,9 +163,7 @@ GOOD: dict[str, ClauseElement] = {
     "UPDATE .. IN": update(a).where(mine(a), a.c.id.in_(inner_of(b))).values(name="x"),
     "DELETE": delete(a).where(mine(a)),
     "DELETE .. USING": delete(a).where(mine(a), mine(b), a.c.id == b.c.parent),
-    "a CTE that changes rows": select(
-        update(a).where(mine(a)).values(name="x").returning(a.c.id).cte("changed").c.id
-    ),
+    "a CTE that changes rows": select(update(a).where(mine(a)).values(name="x").returning(a.c.id).cte("changed").c.id),
     "INSERT into a reference table": insert(currency).values(code="EUR"),
 }
 
@@ -204,20 +204,24 @@ UNBOUND: dict[str, ClauseElement] = {
     "IN": select(a.c.id).where(mine(a), a.c.id.in_(select(b.c.id))),
     "IN over the same table": select(a.c.id).where(mine(a), a.c.id.in_(select(a.c.parent))),
     "a scalar subquery": select(a.c.id, select(func.count(b.c.id)).scalar_subquery()).where(mine(a)),
-    "a scalar subquery over the same table": select(a.c.id, select(func.count(a.c.id)).scalar_subquery()).where(mine(a)),
+    "a scalar subquery over the same table": select(a.c.id, select(func.count(a.c.id)).scalar_subquery()).where(
+        mine(a)
+    ),
     "a subquery in a function": select(func.coalesce(select(func.max(b.c.id)).scalar_subquery(), 0)),
-    "a subquery in ON": select(a.c.id).join_from(
-        a, b, (a.c.id == b.c.parent) & mine(b) & exists().where(a2.c.id == b.c.id)
-    ).where(mine(a)),
+    "a subquery in ON": select(a.c.id)
+    .join_from(a, b, (a.c.id == b.c.parent) & mine(b) & exists().where(a2.c.id == b.c.id))
+    .where(mine(a)),
     "a subquery in ORDER BY": select(a.c.id).where(mine(a)).order_by(select(func.max(b.c.id)).scalar_subquery()),
     "a subquery in LIMIT": select(a.c.id).where(mine(a)).limit(select(func.max(b.c.id)).scalar_subquery()),
-    "a subquery in a window": select(
-        func.row_number().over(order_by=select(func.max(b.c.id)).scalar_subquery())
-    ).select_from(a).where(mine(a)),
+    "a subquery in a window": select(func.row_number().over(order_by=select(func.max(b.c.id)).scalar_subquery()))
+    .select_from(a)
+    .where(mine(a)),
     "correlation that forbids itself": select(a.c.id).where(
         mine(a), select(b.c.id).where(mine(b), a.c.id == b.c.id).correlate(None).exists()
     ),
-    "correlation to what is not around": select(select(b.c.id).where(mine(b), a.c.id == b.c.id).correlate(a).subquery().c.id),
+    "correlation to what is not around": select(
+        select(b.c.id).where(mine(b), a.c.id == b.c.id).correlate(a).subquery().c.id
+    ),
     "a CTE": select(select(a.c.id).cte("x").c.id),
     "a CTE inside EXISTS": select(a.c.id).where(mine(a), exists(select(select(b.c.id).cte("x").c.id))),
     "an unused CTE": select(literal(1)).add_cte(select(a.c.id).cte("x")),
@@ -405,7 +409,9 @@ class Draw:
         ids = query.with_only_columns(query.selected_columns.id)
         if self.chance(2):
             return exists(ids)
-        return self.data.draw(st.sampled_from([a, *around])).c.id.in_(ids) if self.chance() else ids.scalar_subquery() > 0
+        return (
+            self.data.draw(st.sampled_from([a, *around])).c.id.in_(ids) if self.chance() else ids.scalar_subquery() > 0
+        )
 
     def query(self, depth: int, around: tuple[Any, ...]) -> Any:
         first = self.data.draw(st.sampled_from(list(around))) if around and self.chance() else self.source(depth)
@@ -427,7 +433,7 @@ def two_worlds() -> Iterator[tuple[Connection, Connection]]:
     other = [{"tenant_id": 2, "id": n, "parent": 5 - n, "name": f"theirs{n}"} for n in range(1, 8)]
     connections = []
     for rows in (first, [*other, *first]):
-        connection = create_engine("sqlite://").connect()
+        connection = create_engine("sqlite://", enable_from_linting=False).connect()
         metadata.create_all(connection)
         for each in (a, b):
             connection.execute(insert(each), rows)
@@ -453,8 +459,12 @@ def test_what_passes_answers_as_if_the_tenant_were_alone(
     assert answers(alone, statement) == answers(beside, statement)
 
 
-def answers(connection: Connection, statement: Any) -> Any:
-    return sorted(map(repr, connection.execute(statement, {TENANT: 1}).all()))
+def answers(connection: Connection, statement: Any) -> list[str] | None:
+    """The rows, in an order that does not depend on the database; None when it does not take the statement."""
+    try:
+        return sorted(map(repr, connection.execute(statement, {TENANT: 1}).all()))
+    except SQLAlchemyError:
+        return None
 
 
 def test_the_law_sees_statements_that_pass_and_statements_that_leak(
@@ -475,6 +485,3 @@ def test_the_law_sees_statements_that_pass_and_statements_that_leak(
 
     count()
     assert min(seen.values()) > 10, seen
-
-
-Shape = Callable[[], ClauseElement]

@@ -39,7 +39,7 @@ class Collection(Generic[T]):
     session: "Session"
     type: RecordType
 
-    # -------------------------------------------------------------------------------------------------------------- reading
+    # -------------------------------------------------------------------------------------------------------- reading
 
     def get(self, record_id: UUID | str | T) -> T:
         """The record of that id. Raises NotFound if there is none, or none this actor may see."""
@@ -85,7 +85,7 @@ class Collection(Generic[T]):
         """The versions of a record, oldest first, each with its changeset and what it changed."""
         return self.session.history().timeline(self.type.key, Reference("*").parse(target))
 
-    # -------------------------------------------------------------------------------------------------------------- writing
+    # -------------------------------------------------------------------------------------------------------- writing
 
     def create(self, values: Mapping[str, Any] | T | None = None, /, **fields: Any) -> T:
         """A new record. Raises InvalidRecord with every problem, Duplicate, Denied, Vetoed; then nothing is kept."""
@@ -130,7 +130,7 @@ class Collection(Generic[T]):
             raise InvalidQuery(f"several {self.type.plural} have this {' and '.join(by)}", code="several", field=by[0])
         return found[0] if found else None
 
-    # ----------------------------------------------------------------------------------------------------------------- bulk
+    # ----------------------------------------------------------------------------------------------------------- bulk
 
     def create_many(
         self,
@@ -143,8 +143,8 @@ class Collection(Generic[T]):
     ) -> BulkResult:
         """Many new records, streamed in, written in blocks, with an outcome for each row.
 
-        A refused row is reported and the others go on, unless ``stop``: then the first refusal raises BulkStopped and nothing is
-        kept. ``form="text"`` reads cells of a file. ``progress`` is told how many rows each block had.
+        A refused row is reported and the others go on, unless ``stop``: then the first refusal raises BulkStopped and
+        nothing is kept. ``form="text"`` reads cells of a file. ``progress`` is told how many rows each block had.
         """
         with self.session.bulk(f"{self.type.key}.create_many", stop=stop, dry_run=dry_run) as tally:
             self._writes.create(self.type.key, enumerate(rows), tally, form, progress)
@@ -201,7 +201,7 @@ class Collection(Generic[T]):
                     self._writes.update(self.type.key, [(i, found, given)], tally, form)
         return self.session.result(tally, dry_run)
 
-    # ------------------------------------------------------------------------------------------------------------- commands
+    # ------------------------------------------------------------------------------------------------------- commands
 
     if TYPE_CHECKING:
 

@@ -41,7 +41,8 @@ BUILTIN_PLUGINS = (
 class CRM:
     """A CRM over a database, given as a URL or as the host's Engine. Opens nothing until used; nothing is global.
 
-    ``plugins`` are added to the built-in ones: objects, modules or dotted names. ``installed_plugins`` also takes those that
+    ``plugins`` are added to the built-in ones: objects, modules or dotted names. ``installed_plugins`` also takes
+    those that
     installed distributions announce. ``clock`` and ``ids`` are for tests. ``synchronous`` is SQLite's (FULL or NORMAL).
 
     Raises PluginError, InvalidDefinition for plugins that do not fit, UsageError for a URL that cannot be used.
@@ -83,13 +84,13 @@ class CRM:
         self._schemas: dict[int, tuple[int, TenantSchema]] = {}
         self._actors: dict[tuple[int, Any], tuple[int, tuple[Actor, tuple[Rule, ...]]]] = {}
 
-    # ------------------------------------------------------------------------------------------------------------ the database
+    # --------------------------------------------------------------------------------------------------- the database
 
     def migrate(self, *, admin: str | None = None) -> None:
         """Create or upgrade crmkit's tables; run it as often as you like.
 
-        The first run also makes the default tenant with a sales pipeline and the roles admin, manager and rep. ``admin`` is the
-        e-mail address of a user who gets the role admin, made if there is none.
+        The first run also makes the default tenant with a sales pipeline and the roles admin, manager and rep.
+        ``admin`` is the e-mail address of a user who gets the role admin, made if there is none.
         """
         from crmkit.store.migrate import create_missing, migrate
 
@@ -104,7 +105,7 @@ class CRM:
         """Close the connections crmkit opened itself."""
         self.database.dispose()
 
-    # ------------------------------------------------------------------------------------------------------------------ sessions
+    # ------------------------------------------------------------------------------------------------------- sessions
 
     def session(
         self,
@@ -160,7 +161,7 @@ class CRM:
             found = self._tenants[key] = self.registry.find(unit, key)
         return found
 
-    # ------------------------------------------------------------------------------------------------- what sessions share
+    # -------------------------------------------------------------------------------------------- what sessions share
 
     def tenant_schema(self, session: Session) -> TenantSchema:
         """The session's schema, from the cache unless the session itself or somebody since has changed it."""
@@ -211,4 +212,3 @@ class CRM:
 
     def __repr__(self) -> str:
         return f"CRM({self.database!r})"
-

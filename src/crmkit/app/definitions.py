@@ -8,7 +8,6 @@ import attrs
 
 from crmkit.app.loading import field_definition
 from crmkit.app.outcomes import Tally
-
 from crmkit.errors import InvalidDefinition, InvalidRecord, Problem
 from crmkit.permissions import Rule, check
 from crmkit.query import Expr
@@ -99,7 +98,7 @@ class Fields:
 
     session: "Session"
 
-    def add(self, on: str, key: str, type: Any, **options: Any) -> CustomField:  # noqa: A002 - the word the domain uses
+    def add(self, on: str, key: str, type: Any, **options: Any) -> CustomField:
         """Add a field; see ``crmkit.app.commands.define.AddField``."""
         from crmkit.app.commands.define import AddField
 

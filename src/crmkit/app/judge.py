@@ -81,4 +81,3 @@ class Judge:
     def forget(self) -> None:
         """Forget related records that may have changed."""
         self._bounds.clear()
-

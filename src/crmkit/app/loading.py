@@ -113,4 +113,3 @@ def load_rules(reader: Reader, role_ids: Iterable[UUID]) -> tuple[Rule, ...]:
     for role in role_ids:
         rules += (Rule.from_row(row) for row in reader.records("grant", _equal("role", role)))
     return tuple(rules)
-

@@ -1,4 +1,6 @@
-"""The outbox: what was committed is told to the plugins that want to know, at least once, and never inside the commit."""
+"""The outbox: what was committed is told to the plugins that want to know, at least once, and never inside the
+commit.
+"""
 
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
@@ -140,9 +142,11 @@ class Outbox:
         table = self._table
         statement = self._prepared(
             "failed",
-            lambda: update(table)
-            .where(table.c["tenant_id"] == tenant_param(), table.c["id"] == bindparam("row"))
-            .values(attempts=bindparam("tries"), error=bindparam("text"), next_at=bindparam("again")),
+            lambda: (
+                update(table)
+                .where(table.c["tenant_id"] == tenant_param(), table.c["id"] == bindparam("row"))
+                .values(attempts=bindparam("tries"), error=bindparam("text"), next_at=bindparam("again"))
+            ),
         )
         delay = min(_MAX_DELAY, _MINUTE * 2 ** min(attempts, 12))
         with self.crm.session(SYSTEM, tenant=tenant) as me:
@@ -160,9 +164,11 @@ class Outbox:
         table = self._table
         statement = self._prepared(
             "failures",
-            lambda: select(table.c["plugin"], table.c["attempts"], table.c["error"])
-            .where(table.c["tenant_id"] == tenant_param(), table.c["error"].is_not(None))
-            .order_by(table.c["id"]),
+            lambda: (
+                select(table.c["plugin"], table.c["attempts"], table.c["error"])
+                .where(table.c["tenant_id"] == tenant_param(), table.c["error"].is_not(None))
+                .order_by(table.c["id"])
+            ),
         )
         with self.crm.session(SYSTEM, tenant=tenant) as me:
             return [(r[0], r[1], r[2]) for r in me.unit.read(statement, {"tenant": me.tenant.id})]

@@ -1,4 +1,6 @@
-"""A query: conditions, order and limit on the records of one type; nothing is sent until it is asked for its records."""
+"""A query: conditions, order and limit on the records of one type; nothing is sent until it is asked for its
+records.
+"""
 
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
@@ -71,7 +73,7 @@ class Query(Generic[T]):
         """Binds the condition and converts its constants, so that every mistake shows now."""
         self.session.reader.check(self.type.key, self._lifted())
 
-    # -------------------------------------------------------------------------------------------------------------- answers
+    # -------------------------------------------------------------------------------------------------------- answers
 
     def __iter__(self) -> Iterator[T]:
         return self.session.reader.records(self.type.key, self._lifted(), self.order, self.size)
@@ -109,7 +111,7 @@ class Query(Generic[T]):
         bound = binder.bind(lifted.shape, self.type.key)
         return explain(bound, self.condition, found, session.judge.context(binder, lifted.values))
 
-    # -------------------------------------------------------------------------------------------------------------- writing
+    # -------------------------------------------------------------------------------------------------------- writing
 
     def update(
         self, *, stop: bool = False, dry_run: bool = False, progress: Callable[[int], None] | None = None, **values: Any

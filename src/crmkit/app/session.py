@@ -19,11 +19,22 @@ from crmkit.app.outcomes import BulkResult, Tally
 from crmkit.app.writing import WritePath
 from crmkit.errors import Denied, NotFound, UsageError
 from crmkit.history import History, RecordChange, UndoResult
-from crmkit.permissions import Actor, Decision, Directory, Policy, explain, who_can
-from crmkit.query.context import ALL_RIGHTS, Moment
+from crmkit.permissions import Actor, Decision, Directory, HistoryRights, Policy, explain, who_can
+from crmkit.query.context import ALL_RIGHTS, Guard, Moment
 from crmkit.query.lift import Lifted, lift
 from crmkit.query.text import parse
-from crmkit.records import Account, Activity, Contact, Deal, Lead, Pipeline, Product, Role, Segment, Stage, Tag, Team, User
+from crmkit.records import (
+    Contact,
+    Lead,
+    Pipeline,
+    Product,
+    Role,
+    Segment,
+    Stage,
+    Tag,
+    Team,
+    User,
+)
 from crmkit.schema import Field, Record, RecordType, Schema, record_type_of
 from crmkit.schema.parsing import RecordParser
 from crmkit.schema.schema import suggestion
@@ -38,8 +49,8 @@ from crmkit.store.writer import Stamp, Writer
 from crmkit.values import IdFactory, from_micros, local_date, to_micros, zone
 
 if TYPE_CHECKING:
-    from crmkit.app.crm import CRM
     from crmkit.app.collections import Accounts, Activities, Deals
+    from crmkit.app.crm import CRM
 
 __all__ = ["Session"]
 
@@ -86,7 +97,7 @@ class Session:
         self._who = who
         self._resolve()
 
-    # ------------------------------------------------------------------------------------------------------ who and what
+    # --------------------------------------------------------------------------------------------------- who and what
 
     def _resolve(self) -> None:
         """Schema, actor and rights as they stand now in this transaction."""
@@ -135,12 +146,17 @@ class Session:
             self.tenant_schema.token,
             self.schema,
             base.moment,
-            ALL_RIGHTS if self.policy.unlimited else self.policy,
+            self._guard(),
             self.actor.ids,
             self.tenant_schema.segment,
             base.reading,
             base.at,
         )
+
+    def _guard(self) -> Guard:
+        if self.policy.unlimited:
+            return ALL_RIGHTS
+        return self.policy if self.as_of is None else HistoryRights(self.policy)
 
     def reading(self, view: View) -> Reader:
         """A reader of any view through this session's transaction."""
@@ -161,7 +177,7 @@ class Session:
         """Decides rights on single records."""
         return Judge(self.view, self.system_reader)
 
-    # --------------------------------------------------------------------------------------------------------- collections
+    # ---------------------------------------------------------------------------------------------------- collections
 
     if TYPE_CHECKING:
         users: Collection[User]
@@ -203,7 +219,7 @@ class Session:
             ("parser", self.tenant_schema.token, type_key), lambda: RecordParser(self.schema.type(type_key))
         )
 
-    # -------------------------------------------------------------------------------------------------------------- doing
+    # ---------------------------------------------------------------------------------------------------------- doing
 
     def do(self, command: Command[Any]) -> Any:
         """Do a command: what its verb does, from an object."""
@@ -310,7 +326,7 @@ class Session:
         """The custom objects: ``me.objects.add("vessel", plural="vessels", label="Vessel")``."""
         return Objects(self)
 
-    # -------------------------------------------------------------------------------------------------------------- rights
+    # --------------------------------------------------------------------------------------------------------- rights
 
     def may_set(self, type_key: str, key: str, action: Literal["create", "update"], row: Any) -> bool:
         """Whether the actor may set the field, on a record as it was or with the values it will have."""
@@ -346,9 +362,7 @@ class Session:
             self.schema, **{name: list(reader.records(name.removesuffix("s"))) for name in _DIRECTORY}
         )
         world = StoredWorld(self.system_reader)
-        found = dict(
-            who_can(directory, type_key, action, row, world, self.view.moment, self.tenant_schema.segment)
-        )
+        found = dict(who_can(directory, type_key, action, row, world, self.view.moment, self.tenant_schema.segment))
         users = self.reader.by_ids("user", list(found))
         return tuple((user, found[user.id]) for user in sorted(users, key=lambda u: u.name))
 
@@ -370,7 +384,7 @@ class Session:
                 return record_type.key
         raise NotFound("there is no such record", field="id")
 
-    # ---------------------------------------------------------------------------------------------------- what types demand
+    # ---------------------------------------------------------------------------------------------- what types demand
 
     def unique_keys(self, type_key: str) -> Sequence[tuple[Field, ...]]:
         """The sets of fields whose values must not occur twice."""
@@ -393,11 +407,15 @@ class Session:
         """A plugin's answer to changes about to be written."""
         return self.crm.plugins.ask(plugin, "crmkit_before_change", session=self, changes=tuple(changes))
 
-    # -------------------------------------------------------------------------------------------------------------- history
+    # -------------------------------------------------------------------------------------------------------- history
 
     def history(self, *, trusted: bool = False) -> History:
         """The history as the actor may see it; ``trusted`` for the house's own needs."""
-        view = self.view.unguarded() if trusted else self.view
+        view = self.view
+        if trusted or self.policy.unlimited:
+            view = view.unguarded()
+        else:
+            view = attrs.evolve(view, guard=HistoryRights(self.policy))
         versions = self.reading(attrs.evolve(view, reading="versions", at=None))
         return History(self.unit, self.changesets, versions)
 
@@ -407,7 +425,7 @@ class Session:
         crm = self.crm
         return Changesets(crm.database, crm.shelf, crm.tables, crm.codec, self.tenant.id)
 
-    # ------------------------------------------------------------------------------------------------------------ the frame
+    # ------------------------------------------------------------------------------------------------------ the frame
 
     def __enter__(self) -> Self:
         return self
@@ -461,4 +479,3 @@ _DIRECTORY = ("users", "role_members", "grants", "teams", "team_members")
 
 class _Discard(Exception):
     """Ends the savepoint of a dry run."""
-

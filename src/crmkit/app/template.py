@@ -26,7 +26,7 @@ _ROLES: Mapping[str, tuple[str, tuple[tuple[tuple[str, ...], tuple[str, ...], st
     "manager": (
         "The records of the teams below, and all that is shared by everybody",
         (
-            (_SHARED, ("read",), "all"),
+            (_SHARED, ("read", "history"), "all"),
             (_OWNED, ("read", "create", "update", "assign", "export", "history"), "team_and_below"),
             (_LINKS, ("read", "create", "update", "delete"), "all"),
             (("segment",), ("create", "update"), "all"),
@@ -40,7 +40,7 @@ _ROLES: Mapping[str, tuple[str, tuple[tuple[tuple[str, ...], tuple[str, ...], st
         "Own records, and all that is shared by everybody",
         (
             (_SHARED, ("read",), "all"),
-            (_OWNED, ("read", "create", "update"), "own"),
+            (_OWNED, ("read", "create", "update", "history"), "own"),
             (_LINKS, ("read", "create", "update", "delete"), "all"),
         ),
     ),
@@ -61,4 +61,3 @@ def furnish(me: Any) -> None:
             for action in actions
         ]
         me.records("grant").create_many(rows, stop=True)
-

@@ -30,7 +30,8 @@ class Tenants:
     ) -> Tenant:
         """A new tenant. ``zone_name`` is where its days begin, ``currency`` what its totals are shown in.
 
-        ``furnished`` gives it a sales pipeline and the roles admin, manager and rep. Raises Duplicate, InvalidDefinition.
+        ``furnished`` gives it a sales pipeline and the roles admin, manager and rep. Raises Duplicate,
+        InvalidDefinition.
         """
         checked_key(key, "tenant")
         zone(zone_name)
@@ -58,7 +59,9 @@ class Tenants:
         with self.crm.session(SYSTEM, tenant=key, reason="first administrator", origin="setup") as me:
             role = next((r for r in me.roles if fold(r.name) == ADMIN), None)
             if role is None:
-                raise NotFound("the tenant has no role admin", code="unknown_role", hint="make one, or furnish the tenant")
+                raise NotFound(
+                    "the tenant has no role admin", code="unknown_role", hint="make one, or furnish the tenant"
+                )
             user = me.users.where(email=email).first() or me.users.create(email=email, name=name or email)
             if not me.records("role_member").exists(role=role.id, user=user.id):
                 me.records("role_member").create(role=role, user=user)

@@ -74,7 +74,7 @@ class WritePath:
         """Updates records: row, record or id, values. A record that changed since it was read is refused."""
         record_type = self.session.type_of(type_key)
         if type_key in DEFINITIONS:
-            rows = ((row, target, stored(values)) for row, target, values in rows)
+            rows = ((row, target, stored(values)) for row, target, values in rows)  # type: ignore[misc]
         for block in _blocks(rows):
             current = self._current(type_key, [target for _, target, _ in block])
 
@@ -89,14 +89,15 @@ class WritePath:
                 progress(len(block))
 
     def update_all(self, type_key: str, where: Lifted, given: Mapping[str, Any], tally: Tally) -> bool:
-        """Gives all records that meet a condition the same values in two statements, where nothing has to be decided for
+        """Gives all records that meet a condition the same values in two statements, where nothing has to be decided
+        for
         each record: no plugin listens, no rule, unique value or conditional right is concerned. False if something has.
         """
         session, record_type = self.session, self.session.type_of(type_key)
         values = session.parser(type_key).change(given)
         writable = all(session.policy.writable(type_key, key, "update") is True for key in values)
         unique = {f.key for fields in session.unique_keys(type_key) for f in fields}
-        concerned = session.checks(type_key) or unique & values.keys() or record_type.object_key
+        concerned = bool(session.checks(type_key) or unique & values.keys() or record_type.object_key)
         if not writable or concerned or list(session.listeners("crmkit_before_change", type_key)):
             return False
         self._check_references(record_type, values)
@@ -112,10 +113,11 @@ class WritePath:
 
     def _check_references(self, record_type: RecordType, values: Mapping[str, Any]) -> None:
         for key, value in values.items():
-            f = record_type.by_key[key]
-            if value is not None and isinstance(f.type, Reference) and f.type.to != "*":
-                if not self.session.reader.existing(f.type.to, [value]):
-                    raise InvalidRecord(f"there is no such {f.type.to}", code="unknown_reference", field=key)
+            type_ = record_type.by_key[key].type
+            if value is None or not isinstance(type_, Reference) or type_.to == "*":
+                continue
+            if not self.session.reader.existing(type_.to, [value]):
+                raise InvalidRecord(f"there is no such {type_.to}", code="unknown_reference", field=key)
 
     def delete(
         self,
@@ -176,9 +178,7 @@ class WritePath:
         target = item[1]
         return target if isinstance(target, UUID) else Reference("*").parse(target)
 
-    def _new(
-        self, record_type: RecordType, row: int, given: Mapping[str, Any] | Record, form: Form
-    ) -> Change:
+    def _new(self, record_type: RecordType, row: int, given: Mapping[str, Any] | Record, form: Form) -> Change:
         session = self.session
         keys = frozenset(given) if isinstance(given, Mapping) else frozenset()
         values = session.parser(record_type.key).create(given, form=form, row=row)
@@ -325,8 +325,7 @@ class WritePath:
             problems = [
                 Problem("check_failed", f"{field.label()} does not meet its rule", field.key, hint=field.check)
                 for field, condition in conditions
-                if change.kind != "delete"
-                and session.judge.meets(record_type.key, condition, row) is False
+                if change.kind != "delete" and session.judge.meets(record_type.key, condition, row) is False
             ]
             if problems:
                 raise InvalidRecord(problems)
@@ -352,7 +351,7 @@ class WritePath:
 
     def _known_references(
         self, record_type: RecordType, changes: list[Change]
-    ) -> list[tuple[Field, frozenset[UUID]]]:
+    ) -> list[tuple[Field, frozenset[UUID | None]]]:
         session = self.session
         wanted: dict[str, set[UUID]] = {}
         fields = [f for f in record_type.fields if isinstance(f.type, Reference) and f.type.to != "*"]
@@ -361,9 +360,7 @@ class WritePath:
             if ids:
                 wanted.setdefault(f.type.to, set()).update(ids)  # type: ignore[attr-defined]
         reader = session.system_reader if self.trusted else session.reader
-        found = {
-            to: frozenset(reader.existing(to, sorted(ids))) | {session.actor.id} for to, ids in wanted.items()
-        }
+        found = {to: frozenset(reader.existing(to, sorted(ids))) | {session.actor.id} for to, ids in wanted.items()}
         return [(f, found[f.type.to]) for f in fields if f.type.to in found]  # type: ignore[attr-defined]
 
     def _unreferenced(self, record_type: RecordType, changes: list[Change], tally: Tally) -> list[Change]:

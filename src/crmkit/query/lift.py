@@ -46,7 +46,8 @@ class Lifted:
     values: tuple[Any, ...] = attrs.field(eq=False)
 
 
-MAX_NODES = 2_000
+MAX_NODES = 500
+"""SQLite takes expressions up to 1,000 deep, and a chain of "or" is as deep as it is long."""
 MAX_DEPTH = 24
 """Of what a person writes; policies wrap it in a few levels more."""
 MAX_LEVELS = 32

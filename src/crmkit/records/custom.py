@@ -20,7 +20,9 @@ class CustomObject(Record):
 
 @record_type("custom_field", plural="custom_fields", title="key", link=True, unique=(("on", "column"),))
 class CustomField(Record):
-    """A field the tenant added to the record type ``on``; ``column``, ``slot`` and ``unique_slot`` say where it lies."""
+    """A field the tenant added to the record type ``on``; ``column``, ``slot`` and ``unique_slot`` say where it
+    lies.
+    """
 
     on: str = field(Text(max_length=48))
     key: str = field(Text(max_length=48))

@@ -75,7 +75,7 @@ def _present(schema: Mapping[str, Any]) -> dict[str, Any]:
     """Not null, and text is not blank."""
     if schema.get("type") == "string" and not {"pattern", "format"} & set(schema):
         return {**schema, "pattern": r"\S"}
-    if "type" in schema or "enum" in schema:
+    if isinstance(schema.get("type"), str) or None not in schema.get("enum", [None]):
         return dict(schema)
     return {"allOf": [schema, {"not": {"type": "null"}}]}
 

@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 from crmkit.errors import InvalidRecord, InvalidValue, Problem
 from crmkit.schema.field_type import FieldType
+from crmkit.schema.parts import Kind
 from crmkit.schema.record import Record
 from crmkit.schema.record_type import SYSTEM_FIELDS, RecordType
 from crmkit.schema.schema import suggestion
@@ -40,7 +41,7 @@ class RecordParser:
         )
         self._blank = {f.key: None if f.default is None else f.type.parse(f.default) for f in fields}
         self._mutable = tuple(key for key, default in self._blank.items() if isinstance(default, list | dict))
-        self._required = tuple(f.key for f in fields if f.required)
+        self._required = tuple((f.key, f.type.parts[0].kind is Kind.TEXT) for f in fields if f.required)
 
     def create(
         self, values: Mapping[str, Any] | Record, *, form: Form = "python", row: int | None = None
@@ -61,8 +62,8 @@ class RecordParser:
             given = {key: cell for key, cell in given.items() if not _is_blank(cell) or key not in result}
         problems = self._parse(given, self._parsers[form], result, row)
         failed = {problem.field for problem in problems} if problems else ()
-        for key in self._required:
-            if _is_blank(result[key]) and key not in failed:
+        for key, is_text in self._required:
+            if _is_missing(result[key], is_text) and key not in failed:
                 problems.append(_required(key, row))
         if problems:
             raise InvalidRecord(problems)
@@ -80,7 +81,9 @@ class RecordParser:
         if form == "text":
             given = {key: None if _is_blank(cell) else cell for key, cell in given.items()}
         problems = self._parse(given, self._parsers[form], result, row)
-        problems += [_required(key, row) for key in self._required if key in result and _is_blank(result[key])]
+        for key, is_text in self._required:
+            if key in result and _is_missing(result[key], is_text):
+                problems.append(_required(key, row))
         if problems:
             raise InvalidRecord(problems)
         return result
@@ -143,8 +146,12 @@ def _cell_parser(field_type: FieldType) -> _Parse:
     return parse
 
 
-def _is_blank(value: Any) -> bool:
-    return value is None or (isinstance(value, str) and (not value or value.isspace()))
+def _is_blank(cell: Any) -> bool:
+    return cell is None or (isinstance(cell, str) and (not cell or cell.isspace()))
+
+
+def _is_missing(value: Any, is_text: bool) -> bool:
+    return value is None or (is_text and _is_blank(value))
 
 
 def _required(key: str, row: int | None) -> Problem:

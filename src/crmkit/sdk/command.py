@@ -9,8 +9,8 @@
 
         def run(self, me: Session) -> Deal: ...
 
-It is ``me.deals.reopen(deal, reason="...")`` and ``me.do(ReopenDeal(deal=deal, reason="..."))``; the first field is what
-the verb acts on.
+It is ``me.deals.reopen(deal, reason="...")`` and ``me.do(ReopenDeal(deal=deal, reason="..."))``; the first field is
+what the verb acts on.
 """
 
 from collections.abc import Callable

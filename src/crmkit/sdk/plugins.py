@@ -18,8 +18,8 @@ __all__ = ["Plugins"]
 class Plugins:
     """A plugin manager that belongs to one CRM; nothing is global.
 
-    ``plugins`` are objects, modules, or dotted names of modules. ``installed`` also takes those that distributions announce under
-    the entry point group ``crmkit``.
+    ``plugins`` are objects, modules, or dotted names of modules. ``installed`` also takes those that distributions
+    announce under the entry point group ``crmkit``.
     """
 
     def __init__(self, plugins: Iterable[object], *, installed: bool = False) -> None:
@@ -50,7 +50,7 @@ class Plugins:
         return tuple(impl.plugin_name for impl in self._implementations(hook))
 
     def _implementations(self, hook: str) -> Iterator[Any]:
-        return reversed(getattr(self._manager.hook, hook).get_hookimpls())
+        return iter(getattr(self._manager.hook, hook).get_hookimpls()[::-1])
 
     def listening(self, hook: str, type_key: str) -> tuple[str, ...]:
         """The plugins that implement a hook and listen to a record type.

@@ -53,8 +53,8 @@ class Changeset:
 
 @attrs.frozen
 class Touched:
-    """A record a changeset touched: the version it left (None if it deleted the record) and the one it found (None if it
-    created it).
+    """A record a changeset touched: the version it left (None if it deleted the record) and the one it found (None if
+    it created it).
     """
 
     type_key: str
@@ -121,10 +121,12 @@ class Changesets:
         table = self.tables.system.changeset
         statement = self._prepared(
             "latest",
-            lambda: select(*(table.c[name] for name in _COLUMNS))
-            .where(table.c["tenant_id"] == tenant_param())
-            .order_by(table.c["recorded_at"].desc(), table.c["id"].desc())
-            .limit(bindparam("size")),
+            lambda: (
+                select(*(table.c[name] for name in _COLUMNS))
+                .where(table.c["tenant_id"] == tenant_param())
+                .order_by(table.c["recorded_at"].desc(), table.c["id"].desc())
+                .limit(bindparam("size"))
+            ),
         )
         return [self._changeset(row) for row in unit.read(statement, {"tenant": self.tenant_id, "size": limit})]
 
@@ -189,7 +191,5 @@ def _touched(live: Table, history: Table) -> Any:
         arm(made, literal(1), case((made.c["superseded_by"] == here, 1), else_=0)).where(
             made.c["changeset_id"] == here
         ),
-        arm(found, literal(0), literal(1)).where(
-            found.c["superseded_by"] == here, found.c["changeset_id"] != here
-        ),
+        arm(found, literal(0), literal(1)).where(found.c["superseded_by"] == here, found.c["changeset_id"] != here),
     )

@@ -1,5 +1,6 @@
 """Parts of custom fields read typed out of the JSON column, and ids as text, on either database."""
 
+from collections.abc import Callable
 from typing import Any
 
 from sqlalchemy import BigInteger, ColumnElement, Text
@@ -40,7 +41,7 @@ class crmkit_id_text(GenericFunction[str]):  # noqa: N801 - a SQL function
     inherit_cache = True
 
 
-_FUNCTIONS = {
+_FUNCTIONS: dict[Kind, Callable[..., ColumnElement[Any]]] = {
     Kind.TEXT: crmkit_json_text,
     Kind.ID: crmkit_json_text,
     Kind.INTEGER: crmkit_json_integer,

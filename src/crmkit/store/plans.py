@@ -1,6 +1,7 @@
 """Queries compiled once: a shape, in a schema, under rights of one shape, is one prepared statement.
 
-Building and compiling a statement costs a hundred times what running it does, so nothing that only varies in its constants
+Building and compiling a statement costs a hundred times what running it does, so nothing that only varies in its
+constants
 is compiled twice: the caller's constants, those of guards and segments, the tenant and the instant are parameters.
 """
 
@@ -32,7 +33,9 @@ _SHELF_SIZE = 5_000
 
 
 class Shelf:
-    """Prepared things by key, for all sessions of one CRM. Threads may race to make the same thing; one result stays."""
+    """Prepared things by key, for all sessions of one CRM. Threads may race to make the same thing; one result
+    stays.
+    """
 
     def __init__(self) -> None:
         self._made: dict[Hashable, Any] = {}
@@ -45,7 +48,7 @@ class Shelf:
                 # Plans are cheap to make again; forgetting all of them keeps a flood of shapes from eating memory.
                 self._made.clear()
             found = self._made[key] = make()
-        return found  # type: ignore[no-any-return]
+        return found
 
 
 def _no_segments(name: str) -> None:
@@ -89,7 +92,9 @@ class View:
         return shelf.get(("layout", self.token, type_key), lambda: RowLayout(self.schema.type(type_key), self.codec))
 
     def parameters(self, plan: "Plan", values: Sequence[Any]) -> dict[str, Any]:
-        """The bind values of a plan for these constants. Raises InvalidValue or InvalidQuery for a constant that does not fit."""
+        """The bind values of a plan for these constants. Raises InvalidValue or InvalidQuery for a constant that
+        does not fit.
+        """
         spaces: Values = (values,)
         if plan.origins:
             binder = self.binder()

@@ -179,7 +179,7 @@ class Reader:
                 lambda width=width: self._holders_plan(type_key, fields, width),  # type: ignore[misc]
             )
             binds = self.view.parameters(plan, ())
-            for i, (f, (_, encode)) in enumerate(zip(fields, plan.extra, strict=True)):
+            for i, (_, (_, encode)) in enumerate(zip(fields, plan.extra, strict=True)):
                 binds.update({f"key{i}_{n}": encode(values[i]) for n, values in enumerate(padded)})
             for row in self.unit.read(plan.statement, binds):
                 key = tuple(
@@ -190,7 +190,8 @@ class Reader:
 
     def _holders_plan(self, type_key: str, fields: tuple[Field, ...], width: int) -> Plan:
         draft = Draft(self.view, type_key)
-        columns, extra = [], []
+        columns: list[ColumnElement[Any]] = []
+        extra: list[tuple[bool, Any]] = []
         for f in fields:
             if f.unique_slot is not None:
                 columns.append(draft.source.selectable.c[f.unique_slot])
@@ -202,9 +203,7 @@ class Reader:
         among = [
             column.in_([expression.bindparam(f"key{i}_{n}") for n in range(width)]) for i, column in enumerate(columns)
         ]
-        statement = select(draft.source.part(SYSTEM_FIELDS["id"], 0), *columns).where(
-            *draft.source.conditions, *among
-        )
+        statement = select(draft.source.part(SYSTEM_FIELDS["id"], 0), *columns).where(*draft.source.conditions, *among)
         return draft.finish(self.database, statement, tuple(extra))
 
     def check(self, type_key: str, where: Lifted) -> None:
@@ -251,7 +250,8 @@ class Reader:
             lambda: self._summary_plan(type_key, tuple(by), tuple(sums), where),
         )
         rows = self.unit.read(plan.statement, self.view.parameters(plan, where.values))
-        return _merged(rows, *plan.extra, self.view)
+        groups, summed = plan.extra
+        return _merged(rows, groups, summed, self.view)
 
     def _summary_plan(
         self, type_key: str, by: tuple[tuple[str, ...], ...], sums: tuple[tuple[str, ...], ...], where: Lifted
@@ -299,7 +299,9 @@ class Reader:
 
 
 def _among(ids: Sequence[UUID], field: str = "id") -> tuple[Lifted, int]:
-    """The field is one of these ids; rounded up to a power of two, which keeps the number of different statements small."""
+    """The field is one of these ids; rounded up to a power of two, which keeps the number of different statements
+    small.
+    """
     width = 1 << (len(ids) - 1).bit_length()
     padded = (*ids, *(ids[-1],) * (width - len(ids)))
     return Lifted(("compare", "in", ("path", (field,)), ("values", *range(width))), padded), width

@@ -16,7 +16,9 @@ __all__ = ["Registry", "Tenant", "TenantState"]
 
 @attrs.frozen
 class Tenant:
-    """One tenant: a wall around its records. ``id`` is the number every key starts with, ``key`` its name for programs."""
+    """One tenant: a wall around its records. ``id`` is the number every key starts with, ``key`` its name for
+    programs.
+    """
 
     id: int
     key: str
@@ -99,11 +101,13 @@ class Registry:
         table = self.system.tenant_state
         statement = self._prepared(
             "bump",
-            lambda: update(table)
-            .where(table.c.tenant_id == tenant_param())
-            .values(
-                schema_version=table.c.schema_version + bindparam("schema"),
-                policy_version=table.c.policy_version + bindparam("policy"),
+            lambda: (
+                update(table)
+                .where(table.c.tenant_id == tenant_param())
+                .values(
+                    schema_version=table.c.schema_version + bindparam("schema"),
+                    policy_version=table.c.policy_version + bindparam("policy"),
+                )
             ),
         )
         unit.write(statement, {"tenant": tenant_id, "schema": int(schema), "policy": int(policy)})

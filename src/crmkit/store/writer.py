@@ -12,7 +12,6 @@ import attrs
 from sqlalchemy import BindParameter, Select, Table, bindparam, delete, exists, insert, literal, select, update
 
 from crmkit.query.lift import Lifted
-from crmkit.schema import RecordType
 from crmkit.store.database import Database, Unit
 from crmkit.store.plans import Draft, Plan, Shelf, View
 from crmkit.store.rows import RowLayout
@@ -146,7 +145,8 @@ class Writer:
         }
 
     def update_where(self, type_key: str, where: Lifted, values: dict[str, Any], actions: tuple[str, ...]) -> int:
-        """Gives the same values to all records that meet a condition and on which the actions are allowed; returns how many.
+        """Gives the same values to all records that meet a condition and on which the actions are allowed; returns
+        how many.
 
         Two statements, however many records.
         """

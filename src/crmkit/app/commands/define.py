@@ -89,7 +89,8 @@ def _columns_ever(me: Any, type_key: str) -> list[str]:
 class RemoveField(Command[None]):
     """``me.fields.remove("account", "employees")``: the field is gone from every surface.
 
-    Its values stay where they are, unseen, and come back with an undo; slots are emptied so that another field may take them.
+    Its values stay where they are, unseen, and come back with an undo; slots are emptied so that another field may
+    take them.
     """
 
     on: str
@@ -99,7 +100,9 @@ class RemoveField(Command[None]):
         record_type = me.type_of(self.on)
         found = [f for f in me.system_reader.records("custom_field") if f.on == record_type.key and f.key == self.key]
         if not found:
-            raise NotFound(f"{record_type.key} has no custom field {self.key!r:.80}", code="unknown_field", field=self.key)
+            raise NotFound(
+                f"{record_type.key} has no custom field {self.key!r:.80}", code="unknown_field", field=self.key
+            )
         me.records("custom_field").delete(found[0])
 
 
@@ -119,6 +122,8 @@ class AddObject(Command[CustomObject]):
         object_type(ObjectDefinition(self.key, self.plural, self.label), made_of)
         taken = {name for t in (*me.schema.types.values(), made_of) for name in (t.key, t.plural)}
         if self.key in taken or self.plural in taken:
-            raise InvalidDefinition(f"there is a record type {self.key!r} or {self.plural!r} already", code="duplicate_type")
+            raise InvalidDefinition(
+                f"there is a record type {self.key!r} or {self.plural!r} already", code="duplicate_type"
+            )
         made: CustomObject = me.records("custom_object").create(key=self.key, plural=self.plural, label=self.label)
         return made

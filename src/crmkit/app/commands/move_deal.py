@@ -16,8 +16,8 @@ __all__ = ["MoveDeal"]
 class MoveDeal(Command[Deal]):
     """``me.deals.move(deal, to="proposal")``: the deal in another stage of its pipeline.
 
-    ``to`` is a stage, its id or its name. ``on`` is the day a closed deal was closed (today, unless told), ``loss_reason`` why
-    it was lost. Raises NotFound (``unknown_stage``), and what an update raises.
+    ``to`` is a stage, its id or its name. ``on`` is the day a closed deal was closed (today, unless told),
+    ``loss_reason`` why it was lost. Raises NotFound (``unknown_stage``), and what an update raises.
     """
 
     deal: Target
@@ -45,4 +45,6 @@ def _stage(me: Any, deal: Deal, to: Stage | UUID | str) -> UUID:
         if wanted in (stage.id, str(stage.id)) or (isinstance(wanted, str) and fold(wanted) == fold(stage.name)):
             return stage.id  # type: ignore[no-any-return]
     names = ", ".join(stage.name for stage in sorted(stages, key=lambda s: s.position))
-    raise NotFound(f"the pipeline has no stage {to!s:.80}", code="unknown_stage", field="stage", hint=f"it has: {names}")
+    raise NotFound(
+        f"the pipeline has no stage {to!s:.80}", code="unknown_stage", field="stage", hint=f"it has: {names}"
+    )

@@ -83,4 +83,3 @@ def _apply(
 
 
 _REVERTED = {"create": "brought back", "update": "set back", "delete": "deleted again"}
-

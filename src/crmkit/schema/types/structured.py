@@ -147,8 +147,8 @@ def _own_schema(schema: Any) -> dict[str, Any] | None:
 class Json(FieldType):
     """Any JSON value but null, guarded by a JSON Schema 2020-12 where ``schema`` gives one; kept whole, not searched.
 
-    In the schema ``format`` is an annotation, as the standard has it, and patterns are Python's. A schema that could not be used is refused when
-    the type is made, code ``bad_option``.
+    In the schema ``format`` is an annotation, as the standard has it, and patterns are Python's. A schema that could
+    not be used is refused when the type is made, code ``bad_option``.
     """
 
     name: ClassVar[str] = "json"

@@ -18,8 +18,8 @@ class ChangeHooks:
 
         Fires inside the transaction, once for each batch of one record type, after authorisation and parsing. Return
         None for no opinion, or a sequence of amended changes (``change.amended(...)``) and vetoes; changes that are not
-        mentioned stay as they are. Amended values are validated again. An exception is a PluginError that names the plugin and
-        refuses the whole batch.
+        mentioned stay as they are. Amended values are validated again. An exception is a PluginError that names the
+        plugin and refuses the whole batch.
         """
         raise AssertionError
 
@@ -27,7 +27,8 @@ class ChangeHooks:
     def crmkit_after_commit(self, session: Any, changes: Sequence[Committed]) -> None:
         """Learn what was committed.
 
-        Fires after the commit, from the outbox, at least once for each changeset, in a session of its own whose actor is
+        Fires after the commit, from the outbox, at least once for each changeset, in a session of its own whose actor
+        is
         the plugin; what it writes there is kept together with the mark that it was told. Return nothing. An exception
         hurts nobody: it is recorded with the plugin's name and the changeset is told again later.
         """

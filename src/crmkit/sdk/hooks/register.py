@@ -17,7 +17,8 @@ class RegisterHooks:
     def crmkit_record_types(self) -> Iterable[type[Record]]:
         """Give record classes declared with ``record_type``.
 
-        Fires once, when a CRM is made. Return an iterable of classes. An exception ends in a PluginError that names the plugin.
+        Fires once, when a CRM is made. Return an iterable of classes. An exception ends in a PluginError that names
+        the plugin.
         """
         raise AssertionError
 
@@ -25,7 +26,8 @@ class RegisterHooks:
     def crmkit_field_types(self) -> Iterable[type[FieldType]]:
         """Give field types that custom fields and record types may use.
 
-        Fires once, when a CRM is made. Return an iterable of classes. An exception ends in a PluginError that names the plugin.
+        Fires once, when a CRM is made. Return an iterable of classes. An exception ends in a PluginError that names
+        the plugin.
         """
         raise AssertionError
 
@@ -33,7 +35,8 @@ class RegisterHooks:
     def crmkit_commands(self) -> Iterable[type[Command[Any]]]:
         """Give commands declared with ``command``.
 
-        Fires once, when a CRM is made. Return an iterable of classes. An exception ends in a PluginError that names the plugin.
+        Fires once, when a CRM is made. Return an iterable of classes. An exception ends in a PluginError that names
+        the plugin.
         """
         raise AssertionError
 
@@ -41,6 +44,7 @@ class RegisterHooks:
     def crmkit_actions(self) -> Iterable[str]:
         """Give actions that grants may name besides the built-in ones (``convert``, ``close``).
 
-        Fires once, when a CRM is made. Return an iterable of keys. An exception ends in a PluginError that names the plugin.
+        Fires once, when a CRM is made. Return an iterable of keys. An exception ends in a PluginError that names the
+        plugin.
         """
         raise AssertionError
