@@ -132,7 +132,7 @@ ORDER = (
 def grants(draw: st.DrawFn, number: int, roles: int, effect: str | None = None) -> tuple[Row, Condition | None]:
     """A grant row, with ``where`` as an Expr, and its condition."""
     on = draw(st.sampled_from((*TYPES, "deal", "deal", "account", "*")))
-    action = draw(st.sampled_from(("read", "read", "read", "update", *ACTIONS, "*")))
+    action = draw(st.sampled_from(("read", "read", "read", "update", "see_sensitive", *ACTIONS, "*")))
     scope = draw(st.sampled_from(SCOPES if on != "product" else ("all", "where")))
     condition = draw(conditions(on)) if scope == "where" else None
     fields = None

@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from crmkit.errors import CrmkitError
@@ -172,7 +172,6 @@ def check_refusal(read: Callable[[Any], object], value: object) -> None:
 
 
 @every_type
-@settings(max_examples=settings.default.max_examples * 3)
 @given(value=anything)
 def test_any_value_is_taken_or_refused_with_our_error(case: Case, value: object) -> None:
     for read in (case.type.parse, case.type.load, case.type.operand):
@@ -180,7 +179,6 @@ def test_any_value_is_taken_or_refused_with_our_error(case: Case, value: object)
 
 
 @every_type
-@settings(max_examples=settings.default.max_examples * 3)
 @given(text=st.text(st.characters(codec=None)) | st.text("0123456789+-.,eE%PTDHMS:Z/ '|;{}[]\"n", max_size=30))
 def test_any_text_is_taken_or_refused_with_our_error(case: Case, text: str) -> None:
     for read in (case.type.parse_text, case.type.parse, case.type.load, case.type.operand):

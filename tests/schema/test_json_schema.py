@@ -5,7 +5,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from crmkit.errors import InvalidRecord
@@ -167,7 +167,6 @@ strange = st.sampled_from([None, True, 0, 1.5, "", "x", [], ["x"], {}, {"x": 1}]
 @pytest.mark.law
 @pytest.mark.parametrize("required", [True, False])
 @pytest.mark.parametrize("name", list(EXPRESSIBLE))
-@settings(max_examples=settings.default.max_examples * 3)
 @given(data=st.data())
 def test_parser_and_contract_take_the_same_values(name: str, required: bool, data: st.DataObject) -> None:
     document = {"title": "x", "extra": data.draw(EXPRESSIBLE[name][1] | strange)}

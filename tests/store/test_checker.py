@@ -366,11 +366,11 @@ def test_what_cannot_be_checked_or_does_not_shard_is_refused(clause: ClauseEleme
     assert refused.value.code == "unknown_clause"
 
 
-# --------------------------------------------------------------------------------------------------------------- the law
+# -------------------------------------------------------------------------------------------------------------- the law
 
 
 class Draw:
-    """Statements of any shape, some of them bound and some not: sources, correlation and nesting chosen by Hypothesis."""
+    """Statements of any shape, some bound and some not: sources, correlation and nesting chosen by Hypothesis."""
 
     def __init__(self, data: st.DataObject) -> None:
         self.data = data
@@ -381,14 +381,15 @@ class Draw:
 
     def source(self, depth: int) -> Any:
         self.count += 1
+        number = self.count
         kind = self.data.draw(st.sampled_from(["table", "alias", "alias", "subquery", "union", "cte"]))
         if depth == 0 or kind in ("table", "alias"):
             chosen = self.data.draw(st.sampled_from([a, b]))
-            return chosen if kind == "table" else chosen.alias(f"t{self.count}")
+            return chosen if kind == "table" else chosen.alias(f"t{number}")
         inner = self.query(depth - 1, ())
         if kind == "union":
             inner = union_all(inner, self.query(depth - 1, ()))
-        return inner.cte(f"c{self.count}") if kind == "cte" else inner.subquery(f"s{self.count}")
+        return inner.cte(f"c{number}") if kind == "cte" else inner.subquery(f"s{number}")
 
     def condition(self, source: Any, others: tuple[Any, ...], depth: int) -> Iterator[Any]:
         if not self.chance(8) and source.c.tenant_id.table is source:

@@ -34,7 +34,7 @@ _ROLES: Mapping[str, tuple[str, tuple[tuple[tuple[str, ...], tuple[str, ...], st
     ),
     "automation": (
         "Plugins: reads everything, writes activities",
-        ((("*",), ("read",), "all"), (("activity",), ("create", "update", "assign"), "all")),
+        ((("*",), ("read", "history"), "all"), (("activity",), ("create", "update", "assign"), "all")),
     ),
     "rep": (
         "Own records, and all that is shared by everybody",

@@ -97,7 +97,9 @@ class WritePath:
         values = session.parser(type_key).change(given)
         writable = all(session.policy.writable(type_key, key, "update") is True for key in values)
         unique = {f.key for fields in session.unique_keys(type_key) for f in fields}
-        concerned = bool(session.checks(type_key) or unique & values.keys() or record_type.object_key)
+        # Custom fields share the JSON column: written for all records at once it would lose the other fields in it.
+        shared = {f.key for f in record_type.custom}
+        concerned = bool(session.checks(type_key) or (unique | shared) & values.keys() or record_type.object_key)
         if not writable or concerned or list(session.listeners("crmkit_before_change", type_key)):
             return False
         self._check_references(record_type, values)

@@ -157,7 +157,7 @@ class Policy:
         if found is None:
             concerned = _allows if effect == "allow" else _denies
             reaches = [rule.reach for rule in self.rules_for(on.key, action) if concerned(rule, field_key)]
-            shared = SHARE_LEVELS.get(action, ()) if effect == "allow" and reaches and has_owner(on) else ()
+            shared = SHARE_LEVELS.get(action, ()) if effect == "allow" and has_owner(on) else ()
             found = self._reaches[key] = Reach.union(reaches, shared).on(on) if reaches else NOTHING
         return found
 

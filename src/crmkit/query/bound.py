@@ -11,6 +11,7 @@ import attrs
 from sqlalchemy import ColumnElement, and_, exists, false, func, not_, or_, select, true
 
 from crmkit.query.context import Moment, Row, Source, SqlContext, Values, World, WorldContext
+from crmkit.query.functions import never
 from crmkit.query.operators import OPERATORS, Operator
 from crmkit.query.terms import Column, Operands, Scalar, Step
 
@@ -56,7 +57,7 @@ class Fixed(Bound):
     value: bool
 
     def sql(self, context: SqlContext, source: Source, negate: bool = False) -> Condition:
-        return true() if self.value is not negate else false()
+        return true() if self.value is not negate else never()
 
     def test(self, context: WorldContext, row: Row) -> bool | None:
         return self.value
@@ -71,7 +72,7 @@ class Conjunction(Bound):
 
     def sql(self, context: SqlContext, source: Source, negate: bool = False) -> Condition:
         items = [item.sql(context, source, negate) for item in self.items]
-        return or_(false(), *items) if self.dual is not negate else and_(true(), *items)
+        return or_(never(), *items) if self.dual is not negate else and_(true(), *items)
 
     def test(self, context: WorldContext, row: Row) -> bool | None:
         unknown = False
@@ -262,7 +263,7 @@ class Shared(Bound):
                 self.users.condition(context, share, fields["user"], isin),
                 self.teams.condition(context, share, fields["team"], isin),
             ),
-            or_(false(), *(share.part(fields["level"], 0) == level for level in self.levels)),
+            or_(never(), *(share.part(fields["level"], 0) == level for level in self.levels)),
             or_(
                 share.part(expires, 0).is_(None),
                 self.now.condition(context, share, expires, OPERATORS["gt"]),

@@ -6,7 +6,7 @@ from sqlalchemy import Boolean, ColumnElement
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import GenericFunction
 
-__all__ = ["text_contains", "text_ends_with"]
+__all__ = ["never", "text_contains", "text_ends_with"]
 
 
 class text_contains(GenericFunction[bool]):  # noqa: N801 - a SQL function, called like one
@@ -23,6 +23,19 @@ class text_ends_with(GenericFunction[bool]):  # noqa: N801 - a SQL function, cal
     type = Boolean()
     inherit_cache = True
     name = "crmkit_ends_with"
+
+
+class never(GenericFunction[bool]):  # noqa: N801 - a SQL function, called like one
+    """False. SQLAlchemy's own ``false()`` swallows the conditions beside it, the tenant's among them."""
+
+    type = Boolean()
+    inherit_cache = True
+    name = "crmkit_never"
+
+
+@compiles(never)
+def _never(element: ColumnElement[Any], compiler: Any, **kw: Any) -> str:
+    return "(1 = 0)"
 
 
 def _two(element: ColumnElement[Any], compiler: Any, kw: Any) -> list[str]:

@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import attrs
-from sqlalchemy import ColumnElement, and_, false, or_
+from sqlalchemy import ColumnElement, and_, or_
 
-from crmkit.query.functions import text_contains, text_ends_with
+from crmkit.query.functions import never, text_contains, text_ends_with
 
 __all__ = ["OPERATORS", "Operator"]
 
@@ -97,7 +97,7 @@ class In(Operator):
     name, symbol, negation = "in", "in", "not_in"
 
     def sql(self, column: Sql, *operands: Sql) -> ColumnElement[bool]:
-        return column.in_(operands) if operands else false()
+        return column.in_(operands) if operands else never()
 
     def test(self, value: Any, *operands: Any) -> bool:
         return value in operands

@@ -216,10 +216,11 @@ class Column(Scalar):
         return here
 
     def scalar(self, context: SqlContext, source: Source) -> tuple[ColumnElement[Any], ColumnElement[Any] | None]:
-        value = self._scalar(context, source, self.type.compare)
-        return value, None if self.type.unit is None else self._scalar(context, source, self.type.unit)
+        value = self.part(context, source, self.type.compare)
+        return value, None if self.type.unit is None else self.part(context, source, self.type.unit)
 
-    def _scalar(self, context: SqlContext, source: Source, part: int) -> ColumnElement[Any]:
+    def part(self, context: SqlContext, source: Source, part: int) -> ColumnElement[Any]:
+        """A part of the field as a SQL expression, NULL where there is no value or the actor may not read it."""
         if not self.steps:
             column = source.part(self.field, part)
             return column if self.mask is None else case((self.mask.sql(context, source), column))
@@ -230,10 +231,7 @@ class Column(Scalar):
         if step.mask is not None:
             conditions.append(step.mask.sql(context, source))
         return (
-            select(rest._scalar(context, target, part))
-            .select_from(target.selectable)
-            .where(*conditions)
-            .scalar_subquery()
+            select(rest.part(context, target, part)).select_from(target.selectable).where(*conditions).scalar_subquery()
         )
 
     def value(self, context: WorldContext, row: Row) -> Keyed:

@@ -25,7 +25,7 @@ class FieldOf(marshmallow.fields.Field[Any]):
             return self._field.type.load(value)
         except InvalidValue as error:
             told = [{"code": p.code, "message": p.message, "hint": p.hint} for p in error.problems]
-            raise marshmallow.ValidationError(told, field_name=self._field.key) from error  # type: ignore[arg-type]
+            raise marshmallow.ValidationError(told, field_name=self._field.key) from error
 
     def _serialize(self, value: Any, attr: str | None, obj: Any, **kwargs: Any) -> Any:
         return None if value is None else self._field.type.dump(value)

@@ -41,6 +41,7 @@ from crmkit.errors import UsageError
 from crmkit.store.clauses import (
     TENANT,
     Scope,
+    all_froms,
     arms,
     changes_of,
     conjuncts,
@@ -151,7 +152,7 @@ class _Walk:
             return True
         if not isinstance(value, ColumnClause) or value.name != "tenant_id":
             return False
-        return any(value.table is leaf and is_occurrence(leaf) for f in select.get_final_froms() for leaf in leaves(f))
+        return any(value.table is leaf and is_occurrence(leaf) for f in all_froms(select) for leaf in leaves(f))
 
     def _on_conflict(self, insert: Insert, scope: Scope) -> None:
         conflict: Any = insert._post_values_clause

@@ -27,6 +27,7 @@ from sqlalchemy.sql.selectable import CTE, AliasedReturnsRows, FromGrouping, Sel
 __all__ = [
     "TENANT",
     "Scope",
+    "all_froms",
     "arms",
     "changes_of",
     "conjuncts",
@@ -66,7 +67,7 @@ class Scope:
 
 def displayed(select: Select[Any], scope: Scope) -> list[FromClause]:
     """The FROM list without what the compiler will leave to enclosing statements."""
-    froms = list(select.get_final_froms())
+    froms = all_froms(select)
     if select._correlate:
         named = {id(f) for f in select._correlate}
         froms = [f for f in froms if not (id(f) in scope.explicit and id(f) in named)]
@@ -76,6 +77,15 @@ def displayed(select: Select[Any], scope: Scope) -> list[FromClause]:
     if select._auto_correlate and scope.implicit and len(froms) > 1:
         froms = [f for f in froms if id(f) not in scope.implicit]
     return froms
+
+
+def all_froms(select: Select[Any]) -> list[FromClause]:
+    """The FROM list as it would be if nothing were around the SELECT.
+
+    The public ``get_final_froms`` is the same, but compiles the whole statement first, for no database in particular.
+    """
+    state: Any = select
+    return list(state._compile_state_factory(select, None).froms)
 
 
 def leaves(clause: Any) -> Iterator[FromClause]:

@@ -1,12 +1,13 @@
 """Reading records in a view: pages by key, single records, counts, groups. Every method is one statement a page."""
 
+import json
 from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import Any, TypeAlias
 from uuid import UUID
 
 import attrs
-from sqlalchemy import ColumnElement, and_, case, func, or_, select
+from sqlalchemy import ColumnElement, Text, and_, case, cast, func, or_, select
 from sqlalchemy.sql import expression
 
 from crmkit.errors import InvalidQuery
@@ -267,21 +268,31 @@ class Reader:
                     code="not_summable",
                     field=column.field.key,
                 )
-        keys = [column.scalar(draft.context, draft.source)[0] for column in groups]
-        shown = [_shown(draft, column) for column in groups]
-        terms: list[ColumnElement[Any]] = []
-        units: list[ColumnElement[Any]] = []
-        for column in summed:
-            value, unit = column.scalar(draft.context, draft.source)
-            terms.append(func.sum(value))
-            if unit is not None:
-                units.append(unit)
-        statement = (
-            select(*(part for parts in shown for part in parts), func.count(), *terms, *units)
-            .select_from(draft.source.selectable)
+        # Terms are computed in a subquery and grouped by name: with parameters in them, PostgreSQL would not recognise
+        # the same term in SELECT and GROUP BY.
+        named = {
+            **{f"g{i}_{n}": part for i, column in enumerate(groups) for n, part in enumerate(_parts(draft, column))},
+            **{f"s{i}": column.scalar(draft.context, draft.source)[0] for i, column in enumerate(summed)},
+            **{
+                f"u{i}": unit
+                for i, c in enumerate(summed)
+                if (unit := c.scalar(draft.context, draft.source)[1]) is not None
+            },
+        }
+        inner = (
+            select(*(term.label(name) for name, term in named.items()), draft.source.part(SYSTEM_FIELDS["id"], 0))
             .where(*conditions)
-            .group_by(*keys, *units)
+            .subquery()
         )
+        compared = [f"g{i}_{column.field.type.compare}" for i, column in enumerate(groups)]
+        units = [inner.c[name] for name in named if name.startswith("u")]
+        statement = select(
+            # Of parts that differ within a group (spellings of a text), the least is shown.
+            *(inner.c[n] if n in compared else func.min(inner.c[n]) for n in named if n.startswith("g")),
+            func.count(),
+            *(func.sum(inner.c[name]) for name in named if name.startswith("s")),
+            *units,
+        ).group_by(*(inner.c[name] for name in compared), *units)
         return draft.finish(self.database, statement, (groups, summed))
 
     def stream(self, type_key: str, where: Lifted = EVERYTHING, block: int = 2_000) -> Iterator[list[Any]]:
@@ -368,11 +379,10 @@ def _beyond(column: ColumnElement[Any], descending: bool, i: int, null: bool, le
     return column < _param(i) if lead else or_(column < _param(i), column.is_(None))
 
 
-def _shown(draft: Draft, column: Column) -> list[ColumnElement[Any]]:
-    """The parts of a grouped field; of those that differ within a group (spelling), the least."""
-    compare = column.field.type.compare
-    parts = [column._scalar(draft.context, draft.source, i) for i in range(len(column.field.type.parts))]
-    return [part if i == compare else func.min(part) for i, part in enumerate(parts)]
+def _parts(draft: Draft, column: Column) -> list[ColumnElement[Any]]:
+    parts = [column.part(draft.context, draft.source, i) for i in range(len(column.type.parts))]
+    # PostgreSQL knows no least jsonb.
+    return [cast(p, Text) if kind.kind is Kind.JSON else p for p, kind in zip(parts, column.type.parts, strict=True)]
 
 
 def _merged(rows: list[tuple[Any, ...]], groups: list[Column], summed: list[Column], view: View) -> list[Group]:
@@ -403,7 +413,8 @@ def _value(field: Field, parts: Sequence[Any], view: View) -> Any:
         return None
     if field.type.parts[0].kind.name == "ID":
         return UUID(hex=parts[0]) if field.custom else view.codec.id_out(parts[0])
-    return field.type.from_parts(*parts)
+    kinds = [part.kind for part in field.type.parts]
+    return field.type.from_parts(*(json.loads(p) if k is Kind.JSON else p for p, k in zip(parts, kinds, strict=True)))
 
 
 def _total(field: Field, totals: dict[Any, int]) -> Any:
