@@ -43,7 +43,7 @@ def check_definition(session: "Session", change: Change) -> None:
     """Raises InvalidDefinition, InvalidQuery or InvalidRecord for a definition that means nothing."""
     if change.kind == "delete":
         if change.type_key == "custom_field":
-            _empty_slots(session, change.before)
+            _empty(session, change.before)
         return
     values = change.values
     match change.type_key:
@@ -56,6 +56,8 @@ def check_definition(session: "Session", change: Change) -> None:
             )
         case "custom_field":
             _check_field(session, values, change.id)
+            if change.before is not None and change.changed & {"column", "slot", "unique_slot"}:
+                _empty(session, change.before)
         case "stage":
             _check_required_fields(session, values["required_fields"])
 
@@ -73,10 +75,8 @@ def _check_field(session: "Session", values: Mapping[str, Any], record_id: UUID)
         raise InvalidDefinition("another field holds the slot", code="slot_taken", field=made.key)
 
 
-def _empty_slots(session: "Session", field: Any) -> None:
-    """What a field leaves in its slots would become another field's values."""
-    if field.slot is None and field.unique_slot is None:
-        return
+def _empty(session: "Session", field: Any) -> None:
+    """What a field leaves behind could become another field's values, or be lost unnoticed; in history it is safe."""
     holders = [r.id for r in session.system_reader.records(field.on) if r[field.key] is not None]
     rows = ((i, record_id, {field.key: None}) for i, record_id in enumerate(holders))
     session.writes(trusted=True).update(field.on, rows, Tally(stop=True))
@@ -104,6 +104,13 @@ class Fields:
 
         made: CustomField = self.session.do(AddField(on, key, type, **options))
         return made
+
+    def change(self, on: str, key: str, type: Any = None, **options: Any) -> CustomField:
+        """Change a field; see ``crmkit.app.commands.define.ChangeField``."""
+        from crmkit.app.commands.define import ChangeField
+
+        changed: CustomField = self.session.do(ChangeField(on, key, type, **options))
+        return changed
 
     def remove(self, on: str, key: str) -> None:
         """Remove a field; see ``crmkit.app.commands.define.RemoveField``."""

@@ -1,6 +1,6 @@
 """What a changeset did to each record, and every version a record has had, as the reader's rights allow."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import groupby, islice
 from typing import Any
 from uuid import UUID
@@ -70,9 +70,12 @@ class History:
     changesets: Changesets
     versions: Reader
 
-    def changes(self, changeset_id: UUID) -> Iterator[RecordChange]:
-        """What the changeset did to each record, by type and id. Records the reader may not see are left out."""
-        touched = self.changesets.touched(self.unit, changeset_id)
+    def changes(self, changeset_id: UUID, wanted: Callable[[str], bool] = lambda _: True) -> Iterator[RecordChange]:
+        """What the changeset did to each record, by type and id, of the record types that are wanted.
+
+        Records the reader may not see are left out.
+        """
+        touched = (t for t in self.changesets.touched(self.unit, changeset_id) if wanted(t.type_key))
         for type_key, group in groupby(touched, key=lambda t: t.type_key):
             if type_key not in self.versions.view.schema.types:
                 continue

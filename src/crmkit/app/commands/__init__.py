@@ -8,7 +8,7 @@ import attrs
 
 from crmkit.app.commands.assign import Assign
 from crmkit.app.commands.complete_activity import CompleteActivity
-from crmkit.app.commands.define import AddField, AddObject, RemoveField
+from crmkit.app.commands.define import AddField, AddObject, ChangeField, RemoveField
 from crmkit.app.commands.move_deal import MoveDeal
 from crmkit.app.commands.share import Share, Unshare
 from crmkit.app.commands.tag import Tag, Untag
@@ -22,6 +22,7 @@ BUILTIN_COMMANDS: tuple[type[Command[Any]], ...] = (
     AddField,
     AddObject,
     Assign,
+    ChangeField,
     CompleteActivity,
     MoveDeal,
     RemoveField,

@@ -1,20 +1,23 @@
 """Fields and record types a tenant adds at run time, as commands that can be undone like any other."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import attrs
 
-from crmkit.errors import InvalidDefinition, NotFound
+from crmkit.app.loading import field_definition
+from crmkit.app.outcomes import Tally
+from crmkit.errors import InvalidDefinition, InvalidRecord, InvalidValue, NotFound, Problem
 from crmkit.query.bind import Binder
 from crmkit.query.lift import lift
 from crmkit.query.text import parse
 from crmkit.records import CustomField, CustomObject
-from crmkit.schema.custom import FieldDefinition, ObjectDefinition, object_type, place
+from crmkit.schema import Field
+from crmkit.schema.custom import FieldDefinition, ObjectDefinition, object_type, place, to_field
 from crmkit.schema.field_type import FieldType
 from crmkit.sdk.command import Command, command
 
-__all__ = ["AddField", "AddObject", "RemoveField"]
+__all__ = ["AddField", "AddObject", "ChangeField", "RemoveField"]
 
 
 @command("custom_field.add", action="create")
@@ -53,8 +56,10 @@ class AddField(Command[CustomField]):
                 field=self.key,
                 hint="give a default, or add it as not required and fill it first",
             )
-        values = attrs.asdict(definition, recurse=False)
-        made: CustomField = me.records("custom_field").create(values)
+        made: CustomField = me.records("custom_field").create(attrs.asdict(definition, recurse=False))
+        if definition.required:
+            default = me.type_of(record_type.key).by_key[self.key].default
+            _fill(me, record_type.key, self.key, ((r.id, default) for r in me.system_reader.records(record_type.key)))
         if self.check is not None:
             condition = lift(parse(self.check))
             Binder(me.schema).bind(condition.shape, record_type.key)
@@ -77,6 +82,111 @@ class AddField(Command[CustomField]):
         )
 
 
+@command("custom_field.change", action="update")
+class ChangeField(Command[CustomField]):
+    """``me.fields.change("account", "employees", Decimal())``: another type, options, label or demand for a field.
+
+    Values are converted by way of their text. If any record has a value that does not fit, or none where one is now
+    required, InvalidRecord lists all of them and nothing is changed; a ``dry_run`` session shows it beforehand. Earlier
+    values keep their meaning in history, and an undo brings them back.
+    """
+
+    on: str
+    key: str
+    type: FieldType | str | None = None
+    options: Mapping[str, Any] | None = None
+    label: str | Mapping[str, str] | None = None
+    required: bool | None = None
+    default: Any = None
+    unique: bool | None = None
+    indexed: bool | None = None
+    sensitive: bool | None = None
+    check: str | None = None
+
+    def run(self, me: Any) -> CustomField:
+        record_type, stored = _stored(me, self.on, self.key)
+        old, before = record_type.by_key[self.key], field_definition(stored)
+        definition = self._changed(before)
+        moves = any(getattr(definition, n) != getattr(before, n) for n in ("type", "options", "unique", "indexed"))
+        if moves:
+            others = record_type.with_custom(f for f in record_type.custom if f.key != self.key)
+            blank = attrs.evolve(definition, column="", slot=None, unique_slot=None)
+            columns = _columns_ever(me, record_type.key)
+            definition = place(
+                blank, others, columns, field_types=me.crm.field_types, backs=_other_backs(me, record_type, old)
+            )
+        new = to_field(definition, me.crm.field_types)
+        converted = _converted(me, record_type, old, new)
+        changed: CustomField = me.records("custom_field").update(stored, attrs.asdict(definition, recurse=False))
+        _fill(me, record_type.key, self.key, converted if moves else [])
+        return changed
+
+    def _changed(self, before: FieldDefinition) -> FieldDefinition:
+        given: dict[str, Any] = {}
+        if self.type is not None:
+            named = isinstance(self.type, str)
+            given["type"] = self.type if isinstance(self.type, str) else self.type.name
+            given["options"] = dict(self.options or {}) if named else self.type.options()  # type: ignore[union-attr]
+        elif self.options is not None:
+            given["options"] = dict(self.options)
+        if self.label is not None:
+            given["labels"] = {"en": self.label} if isinstance(self.label, str) else dict(self.label)
+        for name in ("required", "default", "unique", "indexed", "sensitive", "check"):
+            if getattr(self, name) is not None:
+                given[name] = getattr(self, name)
+        return attrs.evolve(before, **given)
+
+
+def _stored(me: Any, on: str, key: str) -> tuple[Any, Any]:
+    """The record type and the custom_field record of one of its fields. Raises NotFound."""
+    record_type = me.type_of(on)
+    for stored in me.system_reader.records("custom_field"):
+        if stored.on == record_type.key and stored.key == key:
+            return record_type, stored
+    raise NotFound(f"{record_type.key} has no custom field {key!r:.80}", code="unknown_field", field=key)
+
+
+def _other_backs(me: Any, record_type: Any, old: Field) -> list[str]:
+    """The ways back to the type, but for the one the field itself makes."""
+    own = getattr(old.type, "back", None)
+    return [name for name in me.schema.backs(record_type.key) if name != own]
+
+
+def _converted(me: Any, record_type: Any, old: Field, new: Field) -> list[tuple[Any, Any]]:
+    """The value of each record in the new type. Raises InvalidRecord with every record that does not fit."""
+    converted: list[tuple[Any, Any]] = []
+    problems: list[Problem] = []
+    for row, record in enumerate(me.system_reader.records(record_type.key)):
+        value = record[old.key]
+        try:
+            value = new.default if value is None and new.required else _convert(value, old, new)
+            if value is None and new.required:
+                raise InvalidValue("a value is required", code="required")
+        except InvalidValue as error:
+            name = f"of {record_type.key} {record.id}"
+            problems += (attrs.evolve(p.at(field=old.key, row=row), hint=name) for p in error.problems)
+        else:
+            if value is not None:
+                converted.append((record.id, value))
+    if problems:
+        raise InvalidRecord(problems)
+    return converted
+
+
+def _convert(value: Any, old: Field, new: Field) -> Any:
+    if value is None:
+        return None
+    if type(old.type) is type(new.type):
+        return new.type.parse(value)
+    return new.type.parse_text(old.type.to_text(value))
+
+
+def _fill(me: Any, type_key: str, key: str, values: Iterable[tuple[Any, Any]]) -> None:
+    """Gives records the values of a field; they are the definition's, so no right of the record's is asked."""
+    rows = ((i, record_id, {key: value}) for i, (record_id, value) in enumerate(values))
+    me.writes(trusted=True).update(type_key, rows, Tally(stop=True))
+
+
 def _columns_ever(me: Any, type_key: str) -> list[str]:
     """The columns custom fields of the type have ever had: what is in history under them keeps its meaning."""
     versions = me.history(trusted=True).versions
@@ -89,21 +199,15 @@ def _columns_ever(me: Any, type_key: str) -> list[str]:
 class RemoveField(Command[None]):
     """``me.fields.remove("account", "employees")``: the field is gone from every surface.
 
-    Its values stay where they are, unseen, and come back with an undo; slots are emptied so that another field may
-    take them.
+    Its values move to history and come back with an undo.
     """
 
     on: str
     key: str
 
     def run(self, me: Any) -> None:
-        record_type = me.type_of(self.on)
-        found = [f for f in me.system_reader.records("custom_field") if f.on == record_type.key and f.key == self.key]
-        if not found:
-            raise NotFound(
-                f"{record_type.key} has no custom field {self.key!r:.80}", code="unknown_field", field=self.key
-            )
-        me.records("custom_field").delete(found[0])
+        _, stored = _stored(me, self.on, self.key)
+        me.records("custom_field").delete(stored)
 
 
 @command("custom_object.add", action="create")

@@ -3,6 +3,9 @@
 from typing import Any
 from uuid import UUID
 
+import attrs
+
+from crmkit.app.loading import SCHEMA_TYPES
 from crmkit.app.outcomes import Tally
 from crmkit.history import RecordChange, UndoEntry, UndoResult, UndoStep, plan_undo
 from crmkit.sdk.command import Command, command
@@ -25,25 +28,47 @@ class Undo(Command[UndoResult]):
     def run(self, me: Any) -> UndoResult:
         me.changesets.get(me.unit, self.changeset_id)
         me.note(self.name, undoes=self.changeset_id)
-        planned, kept = _plan(me, self.changeset_id)
-        reverted: list[UndoEntry] = []
-        refused: list[UndoEntry] = []
+        outcome = _Buckets()
+        # Values are read under the definitions they were written under: definitions that come back are there before
+        # the records, and those that go, go after them.
+        self._undo(me, DEFINING, ("create", "update"), outcome)
+        self._undo(me, None, ("create", "update", "delete"), outcome)
+        self._undo(me, DEFINING, ("delete",), outcome)
+        return UndoResult(
+            self.changeset_id, me.changeset_id, tuple(outcome.reverted), tuple(outcome.kept), tuple(outcome.refused)
+        )
+
+    def _undo(self, me: Any, types: frozenset[str] | None, actions: tuple[str, ...], outcome: "_Buckets") -> None:
+        planned, kept = _plan(me, self.changeset_id, types)
+        if "update" in actions:
+            outcome.kept += kept
         # What comes back must be there before what refers to it, and what goes must go after.
         order = {key: i for i, key in enumerate(me.schema.types)}
-        for action in ("create", "update", "delete"):
-            steps = [p for p in planned if p[1].action == action]
+        for action in actions:
             by_type: dict[str, list[_Planned]] = {}
-            for change, step in steps:
-                by_type.setdefault(change.type_key, []).append((change, step))
+            for change, step in planned:
+                if step.action == action:
+                    by_type.setdefault(change.type_key, []).append((change, step))
             for type_key in sorted(by_type, key=order.__getitem__, reverse=action == "delete"):
-                _apply(me, type_key, action, by_type[type_key], reverted, refused)
-        return UndoResult(self.changeset_id, me.changeset_id, tuple(reverted), tuple(kept), tuple(refused))
+                _apply(me, type_key, action, by_type[type_key], outcome)
 
 
-def _plan(me: Any, changeset_id: UUID) -> tuple[list[_Planned], list[UndoEntry]]:
+DEFINING = SCHEMA_TYPES - {"segment"}
+
+
+@attrs.define
+class _Buckets:
+    reverted: list[UndoEntry] = attrs.field(factory=list)
+    kept: list[UndoEntry] = attrs.field(factory=list)
+    refused: list[UndoEntry] = attrs.field(factory=list)
+
+
+def _plan(me: Any, changeset_id: UUID, types: frozenset[str] | None) -> tuple[list[_Planned], list[UndoEntry]]:
+    """The steps for the records of these types, or of all others."""
     planned: list[_Planned] = []
     kept: list[UndoEntry] = []
-    changes = list(me.history(trusted=True).changes(changeset_id))
+    wanted = (lambda key: key not in DEFINING) if types is None else types.__contains__
+    changes = [c for c in me.history(trusted=True).changes(changeset_id, wanted)]
     by_type: dict[str, list[UUID]] = {}
     for change in changes:
         by_type.setdefault(change.type_key, []).append(change.id)
@@ -62,8 +87,7 @@ def _apply(
     type_key: str,
     action: str,
     steps: list[_Planned],
-    reverted: list[UndoEntry],
-    refused: list[UndoEntry],
+    outcome: _Buckets,
 ) -> None:
     tally = Tally()
     writes = me.writes()
@@ -77,9 +101,9 @@ def _apply(
         fields = tuple(step.values) if action == "update" else ()
         if i in tally.problems:
             reason = "; ".join(p.message for p in tally.problems[i])
-            refused.append(UndoEntry(type_key, change.id, fields, reason, tally.problems[i]))
+            outcome.refused.append(UndoEntry(type_key, change.id, fields, reason, tally.problems[i]))
         else:
-            reverted.append(UndoEntry(type_key, change.id, fields, _REVERTED[action]))
+            outcome.reverted.append(UndoEntry(type_key, change.id, fields, _REVERTED[action]))
 
 
 _REVERTED = {"create": "brought back", "update": "set back", "delete": "deleted again"}
