@@ -58,6 +58,15 @@ def _json(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
+def _address(part: str, foreign: str) -> str:
+    """SQL that writes an address in one line, from the large to the small in Chinese."""
+    street, city, code, country = map(part.format, ("street", "city", "postal_code", "country"))
+    return (
+        f"CASE WHEN {city} {foreign} THEN {code} || ' ' || {city} || {street} || ' ' || {country} "
+        f"ELSE {street} || ', ' || {city} || ', ' || {code} || ', ' || {country} END"
+    )
+
+
 class RawSqlite:
     """By sqlite3."""
 
@@ -200,11 +209,11 @@ class RawSqlite:
     def _export_sql(self) -> str:
         slots = self.facts.slots
         name = "json_extract(name, '$.given')", "json_extract(name, '$.family')"
+        address = _address("json_extract(address, '$.{}')", "GLOB '*[^ -~]*'")
         return (
             f"SELECT {self._uuid('id')}, CASE WHEN name_key GLOB '*[^ -~]*' THEN {name[1]} || {name[0]} "
             f"ELSE {name[0]} || ' ' || {name[1]} END, email, phone, title, {self._uuid('account')}, "
-            "json_extract(address, '$.street') || ', ' || json_extract(address, '$.city') || ', ' || "
-            "json_extract(address, '$.postal_code') || ', ' || json_extract(address, '$.country'), "
+            f"{address}, "
             f"do_not_contact, {self._uuid('owner')}, json_extract(custom, '$.external_id'), {slots['tier']}, "
             f"{slots['score']} FROM crm_contact WHERE tenant_id = ?"
         )
@@ -263,11 +272,11 @@ class RawPostgres(RawSqlite):
 
     def export(self, path: Path) -> None:
         slots = self.facts.slots
+        address = _address("(address ->> '{}')", "~ '[^ -~]'")
         sql = (
             "COPY (SELECT id, CASE WHEN name_key ~ '[^ -~]' THEN (name ->> 'family') || (name ->> 'given') "
             "ELSE (name ->> 'given') || ' ' || (name ->> 'family') END, email, phone, title, account, "
-            "(address ->> 'street') || ', ' || (address ->> 'city') || ', ' || (address ->> 'postal_code') || ', ' || "
-            f"(address ->> 'country'), do_not_contact, owner, custom ->> 'external_id', {slots['tier']}, "
+            f"{address}, do_not_contact, owner, custom ->> 'external_id', {slots['tier']}, "
             f"{slots['score']} FROM crm_contact WHERE tenant_id = {self.facts.tenant}) TO STDOUT WITH (FORMAT csv)"
         )
         with path.open("wb") as file, self.connection.cursor().copy(sql) as copy:

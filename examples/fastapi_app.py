@@ -4,8 +4,6 @@ Run it with ``CRM_URL=sqlite:///crm.db uvicorn --factory examples.fastapi_app:fr
 """
 
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -44,29 +42,24 @@ def make_app(crm: CRM) -> FastAPI:
     """The service over a migrated CRM."""
     app = FastAPI(title="Deals")
 
-    # The unit of work ends inside the endpoint, and not in a dependency with ``yield``: FastAPI finishes those after
+    # A session opens and ends inside its endpoint, and not in a dependency with ``yield``: FastAPI finishes those after
     # the answer has been sent, when a commit that fails can no longer be told to anybody.
-    @contextmanager
-    def unit_of_work(user: str, **options: Any) -> Iterator[Session]:
-        with crm.session(user, **options) as me:
-            yield me
-
     # Endpoints are plain functions: FastAPI runs them in threads, where waiting for the database stops nobody else.
     @app.get("/deals")
     def list_deals(user: User, where: str = "true", sort: str = "-amount", limit: int = 50) -> list[dict[str, Any]]:
         """The first deals of a filter in text form, such as ``amount > money("1000", "EUR") and "vip" in tags``."""
-        with unit_of_work(user) as me:
+        with crm.session(user) as me:
             return [as_json(me, "deal", deal) for deal in me.deals.where(where).order_by(sort).limit(min(limit, 500))]
 
     @app.post("/deals", status_code=201)
     def create_deal(user: User, document: dict[str, Any]) -> dict[str, Any]:
-        with unit_of_work(user) as me:
+        with crm.session(user) as me:
             return as_json(me, "deal", me.deals.create(from_json(me, "deal", document)))
 
     @app.patch("/deals/{deal_id}")
     def update_deal(user: User, deal_id: UUID, version: int, document: dict[str, Any]) -> dict[str, Any]:
         """``version`` is the one the client has read; another one is refused."""
-        with unit_of_work(user) as me:
+        with crm.session(user) as me:
             deal = me.deals.get(deal_id)
             if deal.version != version:
                 raise Conflict(f"the deal is at version {deal.version} by now", field="version", hint="read it again")
@@ -74,12 +67,12 @@ def make_app(crm: CRM) -> FastAPI:
 
     @app.post("/deals/{deal_id}/move")
     def move_deal(user: User, deal_id: UUID, to: str) -> dict[str, Any]:
-        with unit_of_work(user) as me:
+        with crm.session(user) as me:
             return as_json(me, "deal", me.deals.move(deal_id, to=to))
 
     @app.post("/changesets/{changeset_id}/undo")
     def undo(user: User, changeset_id: UUID, dry_run: bool = True) -> dict[str, Any]:
-        with unit_of_work(user, dry_run=dry_run) as me:
+        with crm.session(user, dry_run=dry_run) as me:
             result = me.undo(changeset_id)
             return {bucket: len(getattr(result, bucket)) for bucket in ("reverted", "kept", "refused")}
 

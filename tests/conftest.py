@@ -13,6 +13,7 @@ import socket
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,10 @@ import pytest
 from hypothesis import HealthCheck, settings
 from psycopg import sql
 from sqlalchemy import URL, make_url
+
+from crmkit import CRM
+from crmkit.testing import FakeClock
+from tests.statements import Watch, watching
 
 settings.register_profile(
     "ci",
@@ -133,6 +138,110 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
         return f"sqlite:///{tmp_path / 'crm.db'}"
     make: Callable[..., str] = request.getfixturevalue("postgres_database")
     return make("test")
+
+
+# ------------------------------------------------------------------------------------------------------------------ CRM
+
+ADMIN = "ana@acme.example"
+"""The administrator of the default tenant in every migrated database."""
+
+
+def migrate(url: str) -> None:
+    """A CRM as ``crm.migrate`` leaves it, made long before any test's clock starts."""
+    crm = CRM(url, clock=FakeClock(datetime(2024, 1, 1, tzinfo=UTC), tick=timedelta(milliseconds=1)))
+    try:
+        crm.migrate(admin=ADMIN)
+    finally:
+        crm.dispose()
+
+
+@pytest.fixture(scope="session")
+def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A migrated SQLite file, to be copied: migrating takes a second, copying a millisecond."""
+    path = tmp_path_factory.mktemp("template") / "crm.db"
+    migrate(f"sqlite:///{path}")
+    return path
+
+
+@pytest.fixture(scope="session")
+def postgres_template(postgres_server: URL) -> Iterator[str]:
+    """The name of a migrated PostgreSQL database, to be copied with ``CREATE DATABASE ... TEMPLATE``."""
+    with new_database(postgres_server, "template") as url:
+        migrate(url)
+        yield str(make_url(url).database)
+
+
+@pytest.fixture
+def migrated_sqlite(sqlite_template: Path, tmp_path: Path) -> Callable[[str], str]:
+    """``migrated_sqlite("other")`` makes one more migrated SQLite file and returns its URL."""
+
+    def make(name: str) -> str:
+        return f"sqlite:///{shutil.copy(sqlite_template, tmp_path / f'{name}.db')}"
+
+    return make
+
+
+@pytest.fixture
+def migrated_postgres(postgres_template: str, postgres_database: Callable[..., str]) -> Callable[[str], str]:
+    """``migrated_postgres("other")`` makes one more migrated PostgreSQL database and returns its URL."""
+    return lambda name: postgres_database(name, template=postgres_template)
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def migrated_database(request: pytest.FixtureRequest) -> Callable[[str], str]:
+    """Makes migrated databases of one kind; the test runs once with SQLite files and once with PostgreSQL."""
+    fixture = "migrated_sqlite" if request.param == "sqlite" else "migrated_postgres"
+    make: Callable[[str], str] = request.getfixturevalue(fixture)
+    return make
+
+
+@pytest.fixture
+def migrated_url(migrated_database: Callable[[str], str]) -> str:
+    """The URL of a migrated database of this test's own, on SQLite and on PostgreSQL."""
+    return migrated_database("crm")
+
+
+@pytest.fixture
+def clock() -> FakeClock:
+    """A clock that moves by a millisecond each time it is read, so that nothing happens at the same instant."""
+    return FakeClock(datetime(2024, 5, 1, 8, tzinfo=UTC), tick=timedelta(milliseconds=1))
+
+
+@pytest.fixture
+def open_crm(clock: FakeClock) -> Iterator[Callable[..., CRM]]:
+    """``open_crm(url, plugins=[...])``: a CRM under the test's clock, whose connections are closed after the test."""
+    with ExitStack() as stack:
+
+        def make(target: Any, **options: Any) -> CRM:
+            crm = CRM(target, **{"clock": clock, **options})
+            stack.callback(crm.dispose)
+            return crm
+
+        yield make
+
+
+@pytest.fixture
+def crm(open_crm: Callable[..., CRM], migrated_url: str) -> CRM:
+    """A migrated CRM with the administrator ``ana@acme.example``, once on SQLite and once on PostgreSQL."""
+    return open_crm(migrated_url)
+
+
+# ----------------------------------------------------------------------------------------------------------- statements
+
+
+@pytest.fixture(autouse=True, scope="session")
+def watch() -> Iterator[Watch]:
+    """Sees every statement that crmkit sends in the whole run."""
+    with watching() as watch:
+        yield watch
+
+
+@pytest.fixture(autouse=True)
+def every_statement_is_bound_to_a_tenant(watch: Watch) -> Iterator[None]:
+    """Fails a test in which crmkit sent a statement about its tables that the tenant checker had not passed."""
+    watch.faults.clear()
+    yield
+    assert watch.faults == []
 
 
 # -------------------------------------------------------------------------------------------------------------- network

@@ -1,7 +1,7 @@
 """The records of one type in a session: the verbs, and queries."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from datetime import datetime
+from datetime import date, datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from uuid import UUID
@@ -10,19 +10,19 @@ import attrs
 
 from crmkit.app.outcomes import BulkResult, Tally
 from crmkit.app.query import Query
+from crmkit.app.work import Work
+from crmkit.app.writing import WritePath
 from crmkit.errors import CrmkitError, InvalidQuery, NotFound
 from crmkit.history import Version
 from crmkit.query import Expr, Path
+from crmkit.records import Activity, Deal, Stage
 from crmkit.schema import Record, RecordType
 from crmkit.schema.parsing import Form
 from crmkit.schema.schema import suggestion
 from crmkit.schema.types import Reference
 from crmkit.store.reader import Group
 
-if TYPE_CHECKING:
-    from crmkit.app.session import Session
-
-__all__ = ["Collection"]
+__all__ = ["Activities", "Collection", "Deals"]
 
 T = TypeVar("T", bound=Record)
 
@@ -36,7 +36,7 @@ class Collection(Generic[T]):
     registered for the type is a verb here.
     """
 
-    session: "Session"
+    session: Work
     type: RecordType
 
     # -------------------------------------------------------------------------------------------------------- reading
@@ -109,15 +109,14 @@ class Collection(Generic[T]):
 
     @property
     def _writes(self) -> Any:
-        return self.session.writes()
+        return WritePath(self.session)
 
     def _single(self, verb: str, write: Callable[[Tally], None]) -> T:
         return self.get(self._verb(verb, write).rows[0][2])  # type: ignore[arg-type]
 
     def _verb(self, verb: str, write: Callable[[Tally], None]) -> Tally:
         tally = _Raising()
-        self.session.may_write()
-        with self.session.doing(f"{self.type.key}.{verb}"), self.session.unit.savepoint():
+        with self.session.doing(f"{self.type.key}.{verb}"):
             write(tally)
         return tally
 
@@ -245,3 +244,21 @@ class _Raising(Tally):
 
 def _names(by: str | tuple[str, ...]) -> tuple[str, ...]:
     return (by,) if isinstance(by, str) else tuple(by)
+
+
+class Deals(Collection[Deal]):
+    """``me.deals``."""
+
+    def move(
+        self, deal: Deal | UUID | str, to: Stage | UUID | str, on: date | None = None, loss_reason: str | None = None
+    ) -> Deal:
+        """See ``crmkit.app.commands.move_deal``."""
+        raise AssertionError("the command answers")
+
+
+class Activities(Collection[Activity]):
+    """``me.activities``."""
+
+    def complete(self, activity: Activity | UUID | str, at: datetime | None = None) -> Activity:
+        """See ``crmkit.app.commands.complete_activity``."""
+        raise AssertionError("the command answers")

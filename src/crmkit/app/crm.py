@@ -1,7 +1,6 @@
 """The front door: one CRM over one database."""
 
-import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from datetime import datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -11,19 +10,15 @@ from sqlalchemy import URL, Connection, Engine
 
 from crmkit.app.collection import Collection
 from crmkit.app.commands import BUILTIN_COMMANDS, Commands
-from crmkit.app.loading import POLICY_TYPES, SCHEMA_TYPES, TenantSchema, load_actor, load_rules, load_schema
+from crmkit.app.delivery import Delivery
+from crmkit.app.foundation import Foundation
 from crmkit.app.outbox import Outbox
 from crmkit.app.session import Session
 from crmkit.app.tenants import DEFAULT_TENANT, Tenants
-from crmkit.permissions import ACTIONS, SYSTEM, Actions, Actor, Rule
-from crmkit.records import BUILTIN_RECORDS
-from crmkit.schema import FieldType, Record, RecordType, Schema, record_type_of
-from crmkit.schema.types.registry import field_types
-from crmkit.sdk.plugins import Plugins
-from crmkit.store import Codec, Database, Tables
-from crmkit.store.plans import Shelf
-from crmkit.store.tenants import Registry, Tenant
-from crmkit.values import Clock, IdFactory, SystemClock, to_micros
+from crmkit.permissions import SYSTEM, Actor
+from crmkit.schema import Record
+from crmkit.store.tenants import Tenant
+from crmkit.values import Clock, IdFactory, to_micros
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session as HostSession
@@ -38,7 +33,7 @@ BUILTIN_PLUGINS = (
 """Plugins every CRM has unless told otherwise; they use the sdk like any other."""
 
 
-class CRM:
+class CRM(Foundation):
     """A CRM over a database, given as a URL or as the host's Engine. Opens nothing until used; nothing is global.
 
     ``plugins`` are added to the built-in ones: objects, modules or dotted names. ``installed_plugins`` also takes
@@ -60,29 +55,19 @@ class CRM:
         synchronous: Any = "FULL",
         audit: Any = None,
     ) -> None:
-        self.plugins = Plugins([*builtin_plugins, *plugins], installed=installed_plugins)
-        self.clock: Clock = clock or SystemClock()
-        self.ids = ids or IdFactory(self.clock)
-        self.field_types: Mapping[str, type[FieldType]] = field_types(self.plugins.collect("crmkit_field_types"))
-        self.record_classes: tuple[type[Record], ...] = (
-            *BUILTIN_RECORDS,
-            *self.plugins.collect("crmkit_record_types"),
+        super().__init__(
+            target,
+            plugins=[*builtin_plugins, *plugins],
+            installed_plugins=installed_plugins,
+            clock=clock,
+            ids=ids,
+            synchronous=synchronous,
+            audit=audit,
         )
-        self.declared = Schema.of(record_type_of(record) for record in self.record_classes)
-        self.actions: Actions = ACTIONS.with_(*self.plugins.collect("crmkit_actions"))
         self.commands = Commands.of(
             [*BUILTIN_COMMANDS, *self.plugins.collect("crmkit_commands")], (n for n in dir(Collection) if n[0] != "_")
         )
-        self.tables = Tables(self.declared)
-        self.database = Database(target, tables=self.tables, synchronous=synchronous, audit=audit)
-        self.codec: Codec = self.database.codec
-        self.shelf = Shelf()
-        self.registry = Registry(self.database, self.shelf, self.tables.system)
-        self.outbox = Outbox(self)
         self._tenants: dict[str, Tenant] = {}
-        self._lock = threading.Lock()
-        self._schemas: dict[int, tuple[int, TenantSchema]] = {}
-        self._actors: dict[tuple[int, Any], tuple[int, tuple[Actor, tuple[Rule, ...]]]] = {}
 
     # --------------------------------------------------------------------------------------------------- the database
 
@@ -131,7 +116,7 @@ class CRM:
         unit = self.database.open(on)
         try:
             who = actor.id if isinstance(actor, Record) else actor
-            return Session(
+            session = Session(
                 self,
                 who,
                 tenant=self._tenant(unit, tenant),
@@ -145,6 +130,11 @@ class CRM:
         except BaseException:
             unit.close()
             raise
+        session.after_commit = self._committed
+        return session
+
+    def _committed(self, session: Session) -> None:
+        self.deliver(session.tenant.key, session.changeset_id)
 
     def system(self, **options: Any) -> Session:
         """A session of the system, which may do everything: ``crm.session(SYSTEM, ...)`` spelled short."""
@@ -153,7 +143,7 @@ class CRM:
     @cached_property
     def tenants(self) -> Tenants:
         """The tenants: made, listed, chosen by key. Who needs only one never meets it."""
-        return Tenants(self)
+        return Tenants(self, self.session)
 
     def _tenant(self, unit: Any, key: str) -> Tenant:
         found = self._tenants.get(key)
@@ -161,54 +151,17 @@ class CRM:
             found = self._tenants[key] = self.registry.find(unit, key)
         return found
 
-    # -------------------------------------------------------------------------------------------- what sessions share
-
-    def tenant_schema(self, session: Session) -> TenantSchema:
-        """The session's schema, from the cache unless the session itself or somebody since has changed it."""
-        tenant, version = session.tenant.id, session.state.schema_version
-        cached = self._schemas.get(tenant)
-        own = session.touched(SCHEMA_TYPES)
-        if cached is not None and cached[0] == version and session.as_of is None and not own:
-            return cached[1]
-        loaded = load_schema(session.reading(session.base_view()), self.declared, self.field_types)
-        if session.as_of is None and not own:
-            self._schemas[tenant] = (version, loaded)
-        return loaded
-
-    def actor(self, session: Session, who: Actor | UUID | str) -> tuple[Actor, tuple[Rule, ...]]:
-        """Who acts and under which rules; rights are those of today, also when the past is read."""
-        if isinstance(who, Actor):
-            if who.kind == "system":
-                return who, ()
-            return who, load_rules(session.present_reader(), who.role_ids)
-        key, version = (session.tenant.id, who), session.state.policy_version
-        cached = self._actors.get(key)
-        own = session.touched(POLICY_TYPES)
-        if cached is not None and cached[0] == version and not own:
-            return cached[1]
-        reader = session.present_reader()
-        found = load_actor(reader, who)
-        answer = found, load_rules(reader, found.role_ids)
-        if not own:
-            if len(self._actors) > 10_000:
-                self._actors.clear()
-            self._actors[key] = (version, answer)
-        return answer
-
-    def collection(self, session: Session, record_type: RecordType) -> Collection[Any]:
-        """The collection of a record type in a session."""
-        return Collection(session, record_type)
-
-    def listeners(self, hook: str, type_key: str) -> tuple[str, ...]:
-        """The plugins that implement a hook and listen to the record type."""
-        return self.shelf.get(("listeners", hook, type_key), lambda: self.plugins.listening(hook, type_key))
-
     def deliver(self, tenant: str = DEFAULT_TENANT, changeset_id: UUID | None = None) -> int:
         """Tell plugins what was committed and not told yet; returns how many deliveries succeeded.
 
         crmkit does it after its own commits. A host that commits itself calls this afterwards, or from a timer.
         """
-        return self.outbox.deliver(tenant, changeset_id)
+        return Delivery(self, self.session).deliver(tenant, changeset_id)
+
+    def undelivered(self, tenant: str = DEFAULT_TENANT) -> list[tuple[str, int, str]]:
+        """What could not be told to plugins so far: the plugin's name, the attempts made, the last error."""
+        with self.system(tenant=tenant) as me:
+            return Outbox(me).failures()
 
     def __repr__(self) -> str:
         return f"CRM({self.database!r})"

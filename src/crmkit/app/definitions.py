@@ -1,13 +1,11 @@
 """Records that define something (grants, segments, fields): checked when they are written, not when they are needed."""
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from uuid import UUID
 
-import attrs
-
 from crmkit.app.loading import field_definition
-from crmkit.app.outcomes import Tally
+from crmkit.app.work import Work
 from crmkit.errors import InvalidDefinition, InvalidRecord, Problem
 from crmkit.permissions import Rule, check
 from crmkit.query import Expr
@@ -15,15 +13,11 @@ from crmkit.query.bind import Binder
 from crmkit.query.json_form import from_json, to_json
 from crmkit.query.lift import lift
 from crmkit.query.text import parse
-from crmkit.records import CustomField, CustomObject
-from crmkit.schema import Field, Record
+from crmkit.schema import Record
 from crmkit.schema.custom import to_field
 from crmkit.sdk.change import Change
 
-if TYPE_CHECKING:
-    from crmkit.app.session import Session
-
-__all__ = ["DEFINITIONS", "Fields", "Objects", "check_definition", "stored"]
+__all__ = ["DEFINITIONS", "check_definition", "stored"]
 
 DEFINITIONS = frozenset({"custom_field", "grant", "segment", "stage"})
 """The record types whose records are checked against the schema when they are written."""
@@ -39,11 +33,9 @@ def stored(values: Mapping[str, Any] | Record) -> Mapping[str, Any] | Record:
     return {**values, "where": to_json(where)} if isinstance(where, Expr) else values
 
 
-def check_definition(session: "Session", change: Change) -> None:
+def check_definition(session: Work, change: Change) -> None:
     """Raises InvalidDefinition, InvalidQuery or InvalidRecord for a definition that means nothing."""
     if change.kind == "delete":
-        if change.type_key == "custom_field":
-            _empty(session, change.before)
         return
     values = change.values
     match change.type_key:
@@ -56,13 +48,11 @@ def check_definition(session: "Session", change: Change) -> None:
             )
         case "custom_field":
             _check_field(session, values, change.id)
-            if change.before is not None and change.changed & {"column", "slot", "unique_slot"}:
-                _empty(session, change.before)
         case "stage":
             _check_required_fields(session, values["required_fields"])
 
 
-def _check_field(session: "Session", values: Mapping[str, Any], record_id: UUID) -> None:
+def _check_field(session: Work, values: Mapping[str, Any], record_id: UUID) -> None:
     """The field is one the schema can have: a known type, a key and slots nobody else has."""
     definition = field_definition(values)
     made = to_field(definition, session.crm.field_types)
@@ -75,14 +65,7 @@ def _check_field(session: "Session", values: Mapping[str, Any], record_id: UUID)
         raise InvalidDefinition("another field holds the slot", code="slot_taken", field=made.key)
 
 
-def _empty(session: "Session", field: Any) -> None:
-    """What a field leaves behind could become another field's values, or be lost unnoticed; in history it is safe."""
-    holders = [r.id for r in session.system_reader.records(field.on) if r[field.key] is not None]
-    rows = ((i, record_id, {field.key: None}) for i, record_id in enumerate(holders))
-    session.writes(trusted=True).update(field.on, rows, Tally(stop=True))
-
-
-def _check_required_fields(session: "Session", keys: Any) -> None:
+def _check_required_fields(session: Work, keys: Any) -> None:
     if keys is None:
         return
     known = session.type_of("deal").by_key
@@ -90,48 +73,3 @@ def _check_required_fields(session: "Session", keys: Any) -> None:
         raise InvalidRecord(
             [Problem("unknown_field", "required_fields lists keys of fields of deals", "required_fields")]
         )
-
-
-@attrs.frozen
-class Fields:
-    """``me.fields``: the custom fields of the tenant."""
-
-    session: "Session"
-
-    def add(self, on: str, key: str, type: Any, **options: Any) -> CustomField:
-        """Add a field; see ``crmkit.app.commands.define.AddField``."""
-        from crmkit.app.commands.define import AddField
-
-        made: CustomField = self.session.do(AddField(on, key, type, **options))
-        return made
-
-    def change(self, on: str, key: str, type: Any = None, **options: Any) -> CustomField:
-        """Change a field; see ``crmkit.app.commands.define.ChangeField``."""
-        from crmkit.app.commands.define import ChangeField
-
-        changed: CustomField = self.session.do(ChangeField(on, key, type, **options))
-        return changed
-
-    def remove(self, on: str, key: str) -> None:
-        """Remove a field; see ``crmkit.app.commands.define.RemoveField``."""
-        from crmkit.app.commands.define import RemoveField
-
-        self.session.do(RemoveField(on, key))
-
-    def list(self, on: str) -> tuple[Field, ...]:
-        """The custom fields of a record type."""
-        return self.session.type_of(on).custom
-
-
-@attrs.frozen
-class Objects:
-    """``me.objects``: the record types the tenant made."""
-
-    session: "Session"
-
-    def add(self, key: str, *, plural: str, label: str) -> CustomObject:
-        """Add a record type; see ``crmkit.app.commands.define.AddObject``."""
-        from crmkit.app.commands.define import AddObject
-
-        made: CustomObject = self.session.do(AddObject(key, plural, label))
-        return made

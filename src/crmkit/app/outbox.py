@@ -1,27 +1,18 @@
-"""The outbox: what was committed is told to the plugins that want to know, at least once, and never inside the
-commit.
-"""
+"""The outbox: what was committed and is still to be told to plugins, one row for each plugin and changeset."""
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from uuid import UUID
 
 import attrs
 from sqlalchemy import bindparam, delete, insert, select, update
 
-from crmkit.errors import CrmkitError
-from crmkit.permissions import SYSTEM, Actor
-from crmkit.sdk.change import Committed
-from crmkit.sdk.plugins import blamed
+from crmkit.app.work import Work
 from crmkit.store.sources import tenant_param
 from crmkit.values import to_micros
 
-if TYPE_CHECKING:
-    from crmkit.app.crm import CRM
-    from crmkit.app.session import Session
+__all__ = ["HOOK", "Due", "Outbox"]
 
-__all__ = ["Outbox"]
-
-_HOOK = "crmkit_after_commit"
+HOOK = "crmkit_after_commit"
 _BATCH = 50
 _MAX_DEPTH = 8
 """Changesets that plugins cause by answering changesets that plugins caused: a longer chain is a loop and is parked."""
@@ -31,157 +22,116 @@ _MAX_DELAY = 24 * 60 * _MINUTE
 
 
 @attrs.frozen
+class Due:
+    """One thing to tell: which changeset, to which plugin, and how often it was tried."""
+
+    id: UUID
+    changeset_id: UUID
+    plugin: str
+    attempts: int
+
+
+@attrs.frozen
 class Outbox:
-    """Writes, reads and empties the outbox of a CRM."""
+    """The outbox of one unit of work's tenant."""
 
-    crm: "CRM"
+    work: Work
 
-    @property
-    def _table(self) -> Any:
-        return self.crm.tables.system.outbox
-
-    def add(self, session: "Session", changeset_id: UUID) -> None:
+    def note(self, changeset_id: UUID) -> None:
         """In the transaction of the changeset: note which plugins are to be told of it."""
-        plugins = {
-            name
-            for type_key in session.written
-            for name in session.listeners(_HOOK, type_key)
-            if name != session.origin
-        }
+        work = self.work
+        plugins = {name for key in work.written for name in work.listeners(HOOK, key) if name != work.origin}
         if not plugins:
             return
-        parked = self._depth(session) > _MAX_DEPTH
-        statement = self._prepared("add", lambda: insert(self._table).values(_named(self._table)))
-        now = to_micros(self.crm.clock.now())
-        id_in = self.crm.codec.id_in
+        parked = self._depth() > _MAX_DEPTH
         for plugin in sorted(plugins):
             values = {
-                "tenant": session.tenant.id,
-                "id": id_in(self.crm.ids.new()),
-                "changeset_id": id_in(changeset_id),
+                "id": self._raw(work.ids.new()),
+                "changeset_id": self._raw(changeset_id),
                 "plugin": plugin,
                 "attempts": 0,
                 "error": "parked: plugins answer each other without end" if parked else None,
-                "next_at": _NEVER if parked else now,
+                "next_at": _NEVER if parked else self._now(),
             }
-            session.unit.write(statement, values)
+            self._write("add", lambda table: insert(table).values(_named(table)), values)
 
-    def _depth(self, session: "Session") -> int:
-        depth, cause = 0, session.causation
+    def _depth(self) -> int:
+        depth, cause = 0, self.work.causation
         while cause is not None and depth <= _MAX_DEPTH:
             depth += 1
-            cause = session.changesets.get(session.unit, cause).causation_id
+            cause = self.work.changesets.get(self.work.unit, cause).causation_id
         return depth
 
-    def deliver(self, tenant: str, changeset_id: UUID | None = None) -> int:
-        """Tell what is due; returns how many deliveries succeeded. A failure is recorded and tried again later."""
-        if not self.crm.plugins.implementing(_HOOK):
-            return 0
-        done = 0
-        failed: set[UUID] = set()
-        while due := [row for row in self._due(tenant, changeset_id) if row[0] not in failed]:
-            for row_id, cause, plugin, attempts in due:
-                if self._tell(tenant, row_id, cause, plugin, attempts):
-                    done += 1
-                else:
-                    failed.add(row_id)
-        return done
+    def due(self, changeset_id: UUID | None) -> list[Due]:
+        """What is to be told now, of one changeset or of all, the oldest first."""
 
-    def _due(self, tenant: str, changeset_id: UUID | None) -> list[tuple[UUID, UUID, str, int]]:
-        table, codec = self._table, self.crm.codec
-        one = changeset_id is not None
-
-        def make() -> Any:
+        def make(table: Any) -> Any:
             found = (
                 select(table.c["id"], table.c["changeset_id"], table.c["plugin"], table.c["attempts"])
                 .where(table.c["tenant_id"] == tenant_param(), table.c["next_at"] <= bindparam("now"))
                 .order_by(table.c["next_at"], table.c["id"])
                 .limit(bindparam("size"))
             )
-            return found.where(table.c["changeset_id"] == bindparam("changeset")) if one else found
+            return found if changeset_id is None else found.where(table.c["changeset_id"] == bindparam("changeset"))
 
-        with self.crm.session(SYSTEM, tenant=tenant) as me:
-            binds: dict[str, Any] = {
-                "tenant": me.tenant.id,
-                "now": to_micros(self.crm.clock.now()),
-                "size": _BATCH,
-            }
-            if changeset_id is not None:
-                binds["changeset"] = codec.id_in(changeset_id)
-            rows = me.unit.read(self._prepared(("due", one), make), binds)
-        return [(codec.id_out(r[0]), codec.id_out(r[1]), r[2], r[3]) for r in rows]
+        values: dict[str, Any] = {"now": self._now(), "size": _BATCH}
+        if changeset_id is not None:
+            values["changeset"] = self._raw(changeset_id)
+        id_out = self.work.crm.codec.id_out
+        rows = self._read(("due", changeset_id is None), make, values)
+        return [Due(id_out(row[0]), id_out(row[1]), row[2], row[3]) for row in rows]
 
-    def _tell(self, tenant: str, row_id: UUID, cause: UUID, plugin: str, attempts: int) -> bool:
-        """One delivery. The mark that it was told is removed in the transaction of whatever the plugin writes."""
-        try:
-            with self.crm.session(
-                self._actor(tenant, plugin), tenant=tenant, origin=plugin, causation=cause, reason=f"told of {cause}"
-            ) as me:
-                if me.unit.write(self._remove(), {"tenant": me.tenant.id, "id": self.crm.codec.id_in(row_id)}):
-                    changes = self._committed(me, plugin, cause)
-                    me.note(f"{plugin}.{_HOOK}")
-                    self.crm.plugins.ask(plugin, _HOOK, session=me, changes=changes)
-        except CrmkitError as error:
-            self._failed(tenant, row_id, attempts, blamed(plugin, _HOOK, error))
-            return False
-        return True
+    def take(self, due: Due) -> bool:
+        """Remove it; False if somebody else did."""
+        return bool(self._write("take", lambda table: delete(table).where(*_one(table)), {"row": self._raw(due.id)}))
 
-    def _actor(self, tenant: str, plugin: str) -> Actor:
-        wanted = self.crm.plugins.role(plugin)
-        with self.crm.session(SYSTEM, tenant=tenant) as me:
-            return Actor.plugin(plugin, [role.id for role in me.roles.where(name=wanted)] if wanted else [])
+    def failed(self, due: Due, error: str) -> None:
+        """Record a failure and try again later, each time twice as much later, a day at most."""
+        values = {
+            "row": self._raw(due.id),
+            "tries": due.attempts + 1,
+            "text": error[:2_000],
+            "again": self._now() + min(_MAX_DELAY, _MINUTE * 2 ** min(due.attempts, 12)),
+        }
+        changes: dict[str, Any] = {
+            "attempts": bindparam("tries"),
+            "error": bindparam("text"),
+            "next_at": bindparam("again"),
+        }
+        self._write("failed", lambda table: update(table).where(*_one(table)).values(changes), values)
 
-    def _committed(self, me: "Session", plugin: str, changeset_id: UUID) -> tuple[Committed, ...]:
-        return tuple(
-            Committed(t.kind, t.type_key, t.id, changeset_id)  # type: ignore[arg-type]
-            for t in me.changesets.touched(me.unit, changeset_id)
-            if plugin in me.listeners(_HOOK, t.type_key)
-        )
-
-    def _failed(self, tenant: str, row_id: UUID, attempts: int, error: CrmkitError) -> None:
-        table = self._table
-        statement = self._prepared(
-            "failed",
-            lambda: (
-                update(table)
-                .where(table.c["tenant_id"] == tenant_param(), table.c["id"] == bindparam("row"))
-                .values(attempts=bindparam("tries"), error=bindparam("text"), next_at=bindparam("again"))
-            ),
-        )
-        delay = min(_MAX_DELAY, _MINUTE * 2 ** min(attempts, 12))
-        with self.crm.session(SYSTEM, tenant=tenant) as me:
-            binds = {
-                "tenant": me.tenant.id,
-                "row": self.crm.codec.id_in(row_id),
-                "tries": attempts + 1,
-                "text": str(error)[:2_000],
-                "again": to_micros(self.crm.clock.now()) + delay,
-            }
-            me.unit.write(statement, binds)
-
-    def failures(self, tenant: str) -> list[tuple[str, int, str]]:
+    def failures(self) -> list[tuple[str, int, str]]:
         """What could not be told yet: plugin, attempts, the last error."""
-        table = self._table
-        statement = self._prepared(
+        rows = self._read(
             "failures",
-            lambda: (
+            lambda table: (
                 select(table.c["plugin"], table.c["attempts"], table.c["error"])
                 .where(table.c["tenant_id"] == tenant_param(), table.c["error"].is_not(None))
                 .order_by(table.c["id"])
             ),
+            {},
         )
-        with self.crm.session(SYSTEM, tenant=tenant) as me:
-            return [(r[0], r[1], r[2]) for r in me.unit.read(statement, {"tenant": me.tenant.id})]
+        return [(row[0], row[1], row[2]) for row in rows]
 
-    def _remove(self) -> Any:
-        table = self._table
-        return self._prepared(
-            "remove",
-            lambda: delete(table).where(table.c["tenant_id"] == tenant_param(), table.c["id"] == bindparam("id")),
-        )
+    def _read(self, what: Any, make: Any, values: dict[str, Any]) -> list[Any]:
+        return self.work.unit.read(self._statement(what, make), {"tenant": self.work.tenant.id, **values})
 
-    def _prepared(self, what: Any, make: Any) -> Any:
-        return self.crm.shelf.get(("outbox", what), lambda: self.crm.database.prepare(make()))
+    def _write(self, what: Any, make: Any, values: dict[str, Any]) -> int:
+        return self.work.unit.write(self._statement(what, make), {"tenant": self.work.tenant.id, **values})
+
+    def _statement(self, what: Any, make: Any) -> Any:
+        crm = self.work.crm
+        return crm.shelf.get(("outbox", what), lambda: crm.database.prepare(make(crm.tables.system.outbox)))
+
+    def _raw(self, record_id: UUID) -> Any:
+        return self.work.crm.codec.id_in(record_id)
+
+    def _now(self) -> int:
+        return to_micros(self.work.crm.clock.now())
+
+
+def _one(table: Any) -> tuple[Any, ...]:
+    return table.c["tenant_id"] == tenant_param(), table.c["id"] == bindparam("row")
 
 
 def _named(table: Any) -> dict[str, Any]:

@@ -3,12 +3,14 @@ records.
 """
 
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import Any, Generic, TypeVar
 from uuid import UUID
 
 import attrs
 
 from crmkit.app.outcomes import BulkResult
+from crmkit.app.work import Work
+from crmkit.app.writing import WritePath
 from crmkit.errors import InvalidQuery, NotFound
 from crmkit.query import Expr, Order, Path
 from crmkit.query.explain import Explanation, explain
@@ -18,9 +20,6 @@ from crmkit.query.text import parse
 from crmkit.schema import Record, RecordType
 from crmkit.schema.types import Reference
 from crmkit.store.reader import Group, Sorting
-
-if TYPE_CHECKING:
-    from crmkit.app.session import Session
 
 __all__ = ["Query"]
 
@@ -34,7 +33,7 @@ class Query(Generic[T]):
     It is checked against the schema when it is built, so a misspelt field fails here and not at the first record.
     """
 
-    session: "Session"
+    session: Work
     type: RecordType
     condition: Expr = TRUE
     order: Sorting = ()
@@ -120,10 +119,10 @@ class Query(Generic[T]):
         session, key = self.session, self.type.key
         with session.bulk(f"{key}.update_where", stop=stop, dry_run=dry_run) as tally:
             where = lift(all_of((self.condition, differing(self.type, values))), session.actor.ids)
-            if self.size is not None or not session.writes().update_all(key, where, values, tally):
+            if self.size is not None or not WritePath(session).update_all(key, where, values, tally):
                 targets = [record.id for record in self]
                 rows = ((i, target, values) for i, target in enumerate(targets))
-                session.writes().update(key, rows, tally, progress=progress)
+                WritePath(session).update(key, rows, tally, progress=progress)
         return session.result(tally, dry_run)
 
     def delete(
@@ -133,7 +132,7 @@ class Query(Generic[T]):
         session, key = self.session, self.type.key
         with session.bulk(f"{key}.delete_where", stop=stop, dry_run=dry_run) as tally:
             targets = [record.id for record in self]
-            session.writes().delete(key, enumerate(targets), tally, progress)
+            WritePath(session).delete(key, enumerate(targets), tally, progress)
         return session.result(tally, dry_run)
 
 

@@ -1,18 +1,17 @@
 """Tenants by API: made with what a sales team starts with, listed, and given their first administrator."""
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
 
 import attrs
 
+from crmkit.app.foundation import Foundation
+from crmkit.app.session import Session
 from crmkit.app.template import ADMIN, furnish
 from crmkit.errors import NotFound
 from crmkit.permissions import SYSTEM
 from crmkit.schema.field import checked_key
 from crmkit.store.tenants import Tenant
 from crmkit.values import clean_text, fold, to_micros, zone
-
-if TYPE_CHECKING:
-    from crmkit.app.crm import CRM
 
 __all__ = ["DEFAULT_TENANT", "Tenants"]
 
@@ -23,7 +22,8 @@ DEFAULT_TENANT = "default"
 class Tenants:
     """``crm.tenants``. A session names its tenant by key: ``crm.session(actor, tenant="north")``."""
 
-    crm: "CRM"
+    crm: Foundation
+    open: Callable[..., Session]
 
     def create(
         self, key: str, name: str = "", *, zone_name: str = "UTC", currency: str = "EUR", furnished: bool = True
@@ -41,7 +41,7 @@ class Tenants:
             tenant = crm.registry.create(unit, key, label, zone_name, currency, to_micros(crm.clock.now()))
             unit.commit()
         if furnished:
-            with crm.session(SYSTEM, tenant=key, reason="a new tenant", origin="setup") as me:
+            with self.open(SYSTEM, tenant=key, reason="a new tenant", origin="setup") as me:
                 furnish(me)
         return tenant
 
@@ -56,7 +56,7 @@ class Tenants:
 
     def admit(self, key: str, email: str, name: str = "") -> None:
         """Give a user of the tenant, made if there is none of that address, the role admin."""
-        with self.crm.session(SYSTEM, tenant=key, reason="first administrator", origin="setup") as me:
+        with self.open(SYSTEM, tenant=key, reason="first administrator", origin="setup") as me:
             role = next((r for r in me.roles if fold(r.name) == ADMIN), None)
             if role is None:
                 raise NotFound(

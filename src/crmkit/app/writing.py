@@ -6,13 +6,14 @@ command, a plugin, an import, an undo.
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import islice
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 from uuid import UUID
 
 import attrs
 
 from crmkit.app.definitions import DEFINITIONS, check_definition, stored
 from crmkit.app.outcomes import Tally
+from crmkit.app.work import Work
 from crmkit.errors import Conflict, CrmkitError, Denied, Duplicate, InvalidRecord, NotFound, Problem, UsageError, Vetoed
 from crmkit.query.lift import Lifted
 from crmkit.schema import Field, Record, RecordType
@@ -22,9 +23,6 @@ from crmkit.sdk.change import Change, Veto
 from crmkit.store.rows import unique_text
 from crmkit.store.writer import NewRow
 from crmkit.values import to_micros
-
-if TYPE_CHECKING:
-    from crmkit.app.session import Session
 
 __all__ = ["BLOCK", "WritePath"]
 
@@ -40,7 +38,7 @@ class WritePath:
     links records the actor may change, the system's own records).
     """
 
-    session: "Session"
+    session: Work
     trusted: bool = False
 
     # ------------------------------------------------------------------------------------------------------- verbs
@@ -318,6 +316,9 @@ class WritePath:
         session = self.session
         if record_type.key in DEFINITIONS:
             changes = _sifted(changes, tally, lambda change: check_definition(session, change))
+        if record_type.key == "custom_field":
+            for change in changes:
+                self._vacate(change)
         conditions = session.checks(record_type.key)
         if not conditions:
             return changes
@@ -333,6 +334,16 @@ class WritePath:
                 raise InvalidRecord(problems)
 
         return _sifted(changes, tally, check)
+
+    def _vacate(self, change: Change) -> None:
+        """Values a field leaves behind could become another field's, or be lost unnoticed; in history they are safe."""
+        field: Any = change.before
+        moved = change.kind == "delete" or change.changed & {"column", "slot", "unique_slot"}
+        if field is None or not moved:
+            return
+        holders = [r.id for r in self.session.system_reader.records(field.on) if r[field.key] is not None]
+        rows = ((i, record_id, {field.key: None}) for i, record_id in enumerate(holders))
+        WritePath(self.session, trusted=True).update(field.on, rows, Tally(stop=True))
 
     def _referring(self, record_type: RecordType, changes: list[Change], tally: Tally) -> list[Change]:
         """What records refer to exists and may be read; what is deleted is not referred to."""

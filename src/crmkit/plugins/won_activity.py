@@ -1,4 +1,4 @@
-"""When a deal is won, a note is written into its timeline."""
+"""When a deal is won, a note is written into its timeline. What an import brings was won before, and needs none."""
 
 from typing import Any
 
@@ -13,8 +13,10 @@ role = "automation"
 
 @hookimpl
 def crmkit_after_commit(session: Any, changes: tuple[Committed, ...]) -> None:
-    """One note for each deal that the changeset made a won one."""
+    """One note for each deal that the changeset made a won one, unless it imported deals."""
     for changeset_id in {c.changeset_id for c in changes}:
+        if session.changesets.get(session.unit, changeset_id).origin == "import":
+            continue
         won = [
             change.after
             for change in session.changes_of(changeset_id)

@@ -3,8 +3,9 @@
 What the actor may not read does not exist here: an unreadable field and an unknown one give the same error.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from types import MappingProxyType
 from typing import Any
 
 import attrs
@@ -23,7 +24,7 @@ from crmkit.query.bound import (
     Tagged,
 )
 from crmkit.query.context import ALL_RIGHTS, Guard, Ref, Values
-from crmkit.query.lift import MAX_LEVELS, MAX_NODES, NOBODY, ActorIds, Lifted, Shape, lift, too_large
+from crmkit.query.lift import MAX_NODES, NOBODY, ActorIds, Lifted, Shape, lift, too_large
 from crmkit.query.nodes import COMPARISONS, Expr, now
 from crmkit.query.operators import OPERATORS
 from crmkit.query.terms import Aggregation, Column, Operands, Scalar, Step
@@ -66,12 +67,14 @@ class Binder:
     origins: list[Callable[["Binder"], tuple[Any, ...]]] = attrs.field(factory=list)
     _open_segments: tuple[str, ...] = ()
     _bound: dict[tuple[str, str], Bound] = attrs.field(factory=dict)
-    _depth: int = 0
-    _nodes: int = 0
+    _weights: dict[tuple[str, str], int] = attrs.field(factory=dict)
+    _room: int | None = None
+    _least: int = 0
+    _clauses: int = 0
 
     def bind(self, shape: Shape, type_key: str) -> Bound:
         """The condition of the caller's shape on a record type. Raises InvalidQuery."""
-        with self.counting():
+        with self.measured():
             return _Binding(self, self.guard, 0).expr(shape, self.schema.type(type_key))
 
     def values(self, own: tuple[Any, ...] = ()) -> Values:
@@ -79,32 +82,35 @@ class Binder:
         return (own, *(origin(self) for origin in self.origins), CONSTANT_SPACE)
 
     @contextmanager
-    def counting(self) -> Iterator[None]:
-        """Measures one expression, with the segments in it, from nothing."""
-        outer, self._depth, self._nodes = (self._depth, self._nodes), 0, 0
+    def measured(self) -> Iterator[None]:
+        """Binds one expression, with the segments in it; the least room that was left says what it weighs."""
+        outer, self._room, self._least, self._clauses = (self._room, self._least, self._clauses), _ROOM, _ROOM, 0
         try:
             yield
         finally:
-            self._depth, self._nodes = outer
+            self._room, self._least, self._clauses = outer
 
     @contextmanager
-    def levels(self, count: int = 1) -> Iterator[None]:
-        """A clause, or the steps of a path, within those around it.
+    def nested(self, weight: int, clauses: int = 0) -> Iterator[None]:
+        """What is bound now lies within something of a weight.
 
-        Raises InvalidQuery (``too_large``), which lifting cannot always see coming: segments multiply.
+        Raises InvalidQuery (``too_large``), which lifting cannot see coming: segments multiply.
         """
-        self._depth += count
-        self._nodes += count
+        outer = _ROOM if self._room is None else self._room
+        self._room = outer - weight
+        self._least = min(self._least, self._room)
+        self._clauses += clauses
         try:
-            if self._depth > MAX_LEVELS or self._nodes > MAX_NODES:
+            if self._room < 0 or self._clauses > MAX_NODES:
                 raise too_large()
             yield
         finally:
-            self._depth -= count
+            self._room = outer
 
     def column(self, names: tuple[str, ...], type_key: str) -> Column:
         """The field a path leads to. Raises InvalidQuery."""
-        return _Binding(self, self.guard, 0).column(names, self.schema.type(type_key))
+        with self.measured():
+            return _Binding(self, self.guard, 0).column(names, self.schema.type(type_key))
 
     def rows(self, type_key: str) -> Bound:
         """Which records of the type the guard lets through."""
@@ -131,8 +137,11 @@ class Binder:
 
                 self.origins.append(values)
                 binding = _Binding(self, ALL_RIGHTS, len(self.origins))
-                with self.counting():
+                with self.measured():
                     self._bound[key] = binding.expr(answer.shape, self.schema.type(type_key))
+                    self._weights[key] = _ROOM - self._least
+        if self._room is not None and self._room < self._weights.get(key, 0):
+            raise too_large()
         return self._bound[key]
 
     def mask(self, guard: Guard, type_key: str, field: Field) -> Bound | None:
@@ -165,7 +174,7 @@ class _Binding:
     space: int
 
     def expr(self, shape: Shape, on: RecordType) -> Bound:
-        with self.binder.levels():
+        with self.binder.nested(_CLAUSES.get(shape[0], 0), clauses=1):
             return self._expr(shape, on)
 
     def _expr(self, shape: Shape, on: RecordType) -> Bound:
@@ -186,7 +195,10 @@ class _Binding:
                 return self.within(names, where, on)
             case ("quantifier", str(kind), tuple(names), where):
                 return self.related(
-                    names, on, lambda back, rows, target: self.quantifier(kind, back, rows, where, target)
+                    names,
+                    on,
+                    _WEIGHTS.get(kind, 0),
+                    lambda back, rows, target: self.quantifier(kind, back, rows, where, target),
                 )
             case ("tag", int(index)):
                 return Tagged(Operands(_NAME_TYPE, (Ref(self.space, index),), "eq", "tags"))
@@ -247,7 +259,7 @@ class _Binding:
 
                 if len(names) != 1:
                     raise InvalidQuery("an aggregate starts at a relation of the record", code="bad_aggregate")
-                self.related(names, on, aggregate)
+                self.related(names, on, _WEIGHTS["aggregate"], aggregate)
                 return found[0]
         raise InvalidQuery("this is not a field", code="not_a_field")
 
@@ -255,7 +267,7 @@ class _Binding:
         if not names:
             raise InvalidQuery("a path needs a field", code="empty_path")
         steps, at = self.steps(names[:-1], on)
-        with self.binder.levels(len(steps)):
+        with self.binder.nested(_WEIGHTS["step"] * len(steps)):
             field = self.field(names[-1], at)
             return Column(steps, field, self.mask(at, field))
 
@@ -312,11 +324,11 @@ class _Binding:
 
     def within(self, names: tuple[str, ...], where: Shape, on: RecordType) -> Bound:
         steps, at = self.steps(names, on)
-        with self.binder.levels(max(len(steps), 1)):
+        with self.binder.nested(_WEIGHTS["step"] * len(steps)):
             return Inside(Column(steps, SYSTEM_FIELDS["id"]), self.expr(where, at))
 
     def related(
-        self, names: tuple[str, ...], on: RecordType, make: Callable[[Back, Bound, RecordType], Bound]
+        self, names: tuple[str, ...], on: RecordType, weight: int, make: Callable[[Back, Bound, RecordType], Bound]
     ) -> Bound:
         if not names:
             raise InvalidQuery("a relation is missing", code="empty_path")
@@ -334,7 +346,7 @@ class _Binding:
         mask = self.mask(target, target.by_key[back.field])
         if mask is not None:
             rows = Conjunction((rows, mask))
-        with self.binder.levels(len(steps) + 1):
+        with self.binder.nested(_WEIGHTS["step"] * len(steps) + weight):
             made = make(back, rows, target)
         return made if not steps else Inside(Column(steps, SYSTEM_FIELDS["id"]), made)
 
@@ -401,6 +413,12 @@ class _Binding:
         )
 
 
+_ROOM = 90
+_CLAUSES: Mapping[str, int] = MappingProxyType({"and": 3, "or": 3, "not": 2, "within": 3, "tag": 20, "shared": 13})
+_WEIGHTS: Mapping[str, int] = MappingProxyType({"step": 11, "any": 12, "none": 13, "all": 15, "aggregate": 12})
+"""How much a clause, and a way to other records, adds to the stack of SQLite's parser, measured. Before release 3.46
+it holds 100.
+"""
 _LISTS = frozenset({"in", "between"})
 _PAIRWISE = frozenset({"eq", "ne", "lt", "le", "gt", "ge"})
 _CONSTANTS = frozenset({"value", "values", "actor", "actors"})

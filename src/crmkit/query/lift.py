@@ -51,7 +51,7 @@ MAX_NODES = 500
 MAX_DEPTH = 24
 """Of what a person writes; policies wrap it in a few levels more."""
 MAX_LEVELS = 32
-"""Of what is compiled. Both meanings recurse, and SQLAlchemy takes up to 33 frames for a relation within a relation."""
+"""Of what is compiled: both meanings recurse. Relations within relations weigh more, see ``bind``."""
 MAX_STEPS = 10
 """Of one path."""
 MAX_VALUES = 5_000
@@ -61,7 +61,9 @@ MAX_VALUES = 5_000
 def too_large() -> InvalidQuery:
     """The refusal of an expression beyond what can be compiled."""
     return InvalidQuery(
-        "the expression is too large", code="too_large", hint=f"{MAX_NODES} clauses, {MAX_DEPTH} levels at most"
+        "the expression is too large",
+        code="too_large",
+        hint=f"{MAX_NODES} clauses, {MAX_DEPTH} levels, about five relations within each other at most",
     )
 
 

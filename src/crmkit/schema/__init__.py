@@ -3,7 +3,8 @@
 ::
 
     parts, field_type    how a value lies in a database; what every type knows
-    types/               the built-in field types
+    options, json_guard  what options of types may be; JSON Schema, compiled once and closed to the network
+    types/               the built-in field types, and the registry that plugins' types join
     field, record_type   one field; one record type
     record               the frozen record and its declaration
     schema               all types together, per tenant

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 from uuid import UUID
 
 import attrs
@@ -63,7 +63,7 @@ class Touched:
     after: int | None
 
     @property
-    def kind(self) -> str:
+    def kind(self) -> Literal["create", "update", "delete"]:
         """create, update or delete; a record created and deleted in one changeset is not listed."""
         return "create" if self.before is None else "delete" if self.after is None else "update"
 

@@ -68,7 +68,7 @@ def _plan(me: Any, changeset_id: UUID, types: frozenset[str] | None) -> tuple[li
     planned: list[_Planned] = []
     kept: list[UndoEntry] = []
     wanted = (lambda key: key not in DEFINING) if types is None else types.__contains__
-    changes = [c for c in me.history(trusted=True).changes(changeset_id, wanted)]
+    changes = list(me.history(trusted=True).changes(changeset_id, wanted))
     by_type: dict[str, list[UUID]] = {}
     for change in changes:
         by_type.setdefault(change.type_key, []).append(change.id)

@@ -3,7 +3,7 @@
 import csv
 import difflib
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from importlib.resources import files
 from typing import Generic, TypeVar
 
@@ -74,14 +74,15 @@ def blanks(file: str, rows: Iterable[Row], column: str, said: str) -> Iterator[F
         yield Fault(file, column, "", count, f"{count:,} {said}")
 
 
-def strange_words(file: str, rows: Iterable[Row], column: str, known: Iterable[str]) -> Iterator[Fault]:
+def strange_words(file: str, rows: Sequence[Row], column: str, known: Iterable[str]) -> Iterator[Fault]:
     """A fault for each word of a column that is spelt like none of the known ones; the records keep it."""
     names = tuple(known)
     words = Counter(row[column] for row in rows if row[column] and row[column] not in names)
     for word, count in sorted(words.items()):
         close = difflib.get_close_matches(word, names, n=1)
         meant = f", which may mean {close[0]!r}" if close else ""
-        yield Fault(file, column, word, count, f"{count:,} rows of {file} have the {column} {word!r}{meant}; kept as it is")
+        said = f"{column} {word!r} in {count:,} of {len(rows)} rows of {file}{meant}; kept as it is"
+        yield Fault(file, column, word, count, said)
 
 
 @attrs.define

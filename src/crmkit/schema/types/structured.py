@@ -98,7 +98,7 @@ class Address(FieldType):
     def parse(self, value: Any) -> AddressValue:
         if not isinstance(value, AddressValue):
             raise InvalidValue(f"{shown(value)} is not an address", code="not_an_address", hint="give an Address")
-        if not value.to_dict():
+        if not (value.street or value.city or value.region or value.postal_code or value.country):
             raise InvalidValue("an empty address is no value", code="empty", hint="give None")
         return value
 

@@ -1,0 +1,70 @@
+"""Telling plugins what was committed: after the commit, from the outbox, at least once."""
+
+from collections.abc import Callable
+from uuid import UUID
+
+import attrs
+
+from crmkit.app.foundation import Foundation
+from crmkit.app.outbox import HOOK, Due, Outbox
+from crmkit.app.session import Session
+from crmkit.errors import CrmkitError
+from crmkit.permissions import SYSTEM, Actor
+from crmkit.sdk.change import Committed
+from crmkit.sdk.plugins import blamed
+
+__all__ = ["Delivery"]
+
+
+@attrs.frozen
+class Delivery:
+    """Empties the outbox; ``open`` opens sessions."""
+
+    crm: Foundation
+    open: Callable[..., Session]
+
+    def deliver(self, tenant: str, changeset_id: UUID | None = None) -> int:
+        """Tell what is due; returns how many deliveries succeeded. A failure is recorded and tried again later."""
+        if not self.crm.plugins.implementing(HOOK):
+            return 0
+        done = 0
+        failed: set[UUID] = set()
+        while due := [row for row in self._due(tenant, changeset_id) if row.id not in failed]:
+            for row in due:
+                if self._tell(tenant, row):
+                    done += 1
+                else:
+                    failed.add(row.id)
+        return done
+
+    def _due(self, tenant: str, changeset_id: UUID | None) -> list[Due]:
+        with self.open(SYSTEM, tenant=tenant) as me:
+            return Outbox(me).due(changeset_id)
+
+    def _tell(self, tenant: str, due: Due) -> bool:
+        """One delivery. The mark that it was told is removed in the transaction of whatever the plugin writes."""
+        actor = self._actor(tenant, due.plugin)
+        cause = due.changeset_id
+        try:
+            with self.open(actor, tenant=tenant, origin=due.plugin, causation=cause, reason=f"told of {cause}") as me:
+                if Outbox(me).take(due):
+                    with me.doing(f"{due.plugin}.{HOOK}"):
+                        changes = self._changes(me, due)
+                        self.crm.plugins.ask(due.plugin, HOOK, session=me, changes=changes)
+        except CrmkitError as error:
+            with self.open(SYSTEM, tenant=tenant) as me:
+                Outbox(me).failed(due, str(blamed(due.plugin, HOOK, error)))
+            return False
+        return True
+
+    def _actor(self, tenant: str, plugin: str) -> Actor:
+        wanted = self.crm.plugins.role(plugin)
+        with self.open(SYSTEM, tenant=tenant) as me:
+            return Actor.plugin(plugin, [role.id for role in me.roles.where(name=wanted)] if wanted else [])
+
+    def _changes(self, me: Session, due: Due) -> tuple[Committed, ...]:
+        return tuple(
+            Committed(t.kind, t.type_key, t.id, due.changeset_id)
+            for t in me.changesets.touched(me.unit, due.changeset_id)
+            if due.plugin in me.listeners(HOOK, t.type_key)
+        )

@@ -1,0 +1,49 @@
+"""Custom fields and objects as a person types against them: ``me.fields``, ``me.objects``."""
+
+from typing import Any
+
+import attrs
+
+from crmkit.app.commands.define import AddField, AddObject, ChangeField, RemoveField
+from crmkit.app.work import Work
+from crmkit.records import CustomField, CustomObject
+from crmkit.schema import Field
+
+__all__ = ["Fields", "Objects"]
+
+
+@attrs.frozen
+class Fields:
+    """``me.fields``: the custom fields of the tenant."""
+
+    session: Work
+
+    def add(self, on: str, key: str, type: Any, **options: Any) -> CustomField:
+        """Add a field; see ``crmkit.app.commands.define.AddField``."""
+        made: CustomField = self.session.do(AddField(on, key, type, **options))
+        return made
+
+    def change(self, on: str, key: str, type: Any = None, **options: Any) -> CustomField:
+        """Change a field; see ``crmkit.app.commands.define.ChangeField``."""
+        changed: CustomField = self.session.do(ChangeField(on, key, type, **options))
+        return changed
+
+    def remove(self, on: str, key: str) -> None:
+        """Remove a field; see ``crmkit.app.commands.define.RemoveField``."""
+        self.session.do(RemoveField(on, key))
+
+    def list(self, on: str) -> tuple[Field, ...]:
+        """The custom fields of a record type."""
+        return self.session.type_of(on).custom
+
+
+@attrs.frozen
+class Objects:
+    """``me.objects``: the record types the tenant made."""
+
+    session: Work
+
+    def add(self, key: str, *, plural: str, label: str) -> CustomObject:
+        """Add a record type; see ``crmkit.app.commands.define.AddObject``."""
+        made: CustomObject = self.session.do(AddObject(key, plural, label))
+        return made

@@ -1,0 +1,103 @@
+"""What all sessions of a CRM stand on: declared schema, plugins, tables, database, and what was loaded before."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any, Protocol
+from uuid import UUID
+
+from sqlalchemy import URL, Engine
+
+from crmkit.app.loading import POLICY_TYPES, SCHEMA_TYPES, TenantSchema, load_actor, load_rules, load_schema
+from crmkit.permissions import ACTIONS, Actions, Actor, Rule
+from crmkit.records import BUILTIN_RECORDS
+from crmkit.schema import FieldType, Record, Schema, record_type_of
+from crmkit.schema.types.registry import field_types
+from crmkit.sdk.plugins import Plugins
+from crmkit.store import Codec, Database, Tables
+from crmkit.store.plans import Shelf, View
+from crmkit.store.reader import Reader
+from crmkit.store.tenants import Registry, Tenant, TenantState
+from crmkit.values import Clock, IdFactory, SystemClock
+
+__all__ = ["Foundation", "Unresolved"]
+
+
+class Unresolved(Protocol):
+    """A unit of work of which schema and actor are still to be found."""
+
+    as_of: Any
+    tenant: Tenant
+    state: TenantState
+
+    def reading(self, view: View) -> Reader: ...
+    def base_view(self) -> View: ...
+    def present_reader(self) -> Reader: ...
+    def touched(self, types: frozenset[str]) -> bool: ...
+
+
+class Foundation:
+    """Made once for a CRM and shared by its sessions, on any thread."""
+
+    def __init__(
+        self,
+        target: str | URL | Engine,
+        *,
+        plugins: Iterable[object],
+        installed_plugins: bool,
+        clock: Clock | None,
+        ids: IdFactory | None,
+        synchronous: Any,
+        audit: Any,
+    ) -> None:
+        self.plugins = Plugins(plugins, installed=installed_plugins)
+        self.clock: Clock = clock or SystemClock()
+        self.ids = ids or IdFactory(self.clock)
+        self.field_types: Mapping[str, type[FieldType]] = field_types(self.plugins.collect("crmkit_field_types"))
+        self.record_classes: tuple[type[Record], ...] = (
+            *BUILTIN_RECORDS,
+            *self.plugins.collect("crmkit_record_types"),
+        )
+        self.declared = Schema.of(record_type_of(record) for record in self.record_classes)
+        self.actions: Actions = ACTIONS.with_(*self.plugins.collect("crmkit_actions"))
+        self.tables = Tables(self.declared)
+        self.database = Database(target, tables=self.tables, synchronous=synchronous, audit=audit)
+        self.codec: Codec = self.database.codec
+        self.shelf = Shelf()
+        self.registry = Registry(self.database, self.shelf, self.tables.system)
+        self._schemas: dict[int, tuple[int, TenantSchema]] = {}
+        self._actors: dict[tuple[int, Any], tuple[int, tuple[Actor, tuple[Rule, ...]]]] = {}
+
+    def tenant_schema(self, session: Unresolved) -> TenantSchema:
+        """The session's schema, from the cache unless the session itself or somebody since has changed it."""
+        tenant, version = session.tenant.id, session.state.schema_version
+        cached = self._schemas.get(tenant)
+        own = session.touched(SCHEMA_TYPES)
+        if cached is not None and cached[0] == version and session.as_of is None and not own:
+            return cached[1]
+        loaded = load_schema(session.reading(session.base_view()), self.declared, self.field_types)
+        if session.as_of is None and not own:
+            self._schemas[tenant] = (version, loaded)
+        return loaded
+
+    def actor(self, session: Unresolved, who: Actor | UUID | str) -> tuple[Actor, tuple[Rule, ...]]:
+        """Who acts and under which rules; rights are those of today, also when the past is read."""
+        if isinstance(who, Actor):
+            if who.kind == "system":
+                return who, ()
+            return who, load_rules(session.present_reader(), who.role_ids)
+        key, version = (session.tenant.id, who), session.state.policy_version
+        cached = self._actors.get(key)
+        own = session.touched(POLICY_TYPES)
+        if cached is not None and cached[0] == version and not own:
+            return cached[1]
+        reader = session.present_reader()
+        found = load_actor(reader, who)
+        answer = found, load_rules(reader, found.role_ids)
+        if not own:
+            if len(self._actors) > 10_000:
+                self._actors.clear()
+            self._actors[key] = (version, answer)
+        return answer
+
+    def listeners(self, hook: str, type_key: str) -> tuple[str, ...]:
+        """The plugins that implement a hook and listen to the record type."""
+        return self.shelf.get(("listeners", hook, type_key), lambda: self.plugins.listening(hook, type_key))

@@ -1,0 +1,332 @@
+"""A unit of work: what an actor, a tenant and a transaction have in common, before there are verbs.
+
+Write path, queries and commands stand on this; the session adds the collections and the frame.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from datetime import date, datetime
+from functools import cached_property
+from typing import Any, Literal
+from uuid import UUID
+
+import attrs
+
+from crmkit.app.foundation import Foundation
+from crmkit.app.judge import Judge
+from crmkit.app.loading import POLICY_TYPES, SCHEMA_TYPES, TenantSchema
+from crmkit.app.outcomes import BulkResult, Tally
+from crmkit.errors import Denied, NotFound, UsageError
+from crmkit.history import History, RecordChange
+from crmkit.permissions import Actor, HistoryRights, Policy
+from crmkit.query.context import ALL_RIGHTS, Guard, Moment
+from crmkit.query.lift import Lifted, lift
+from crmkit.query.text import parse
+from crmkit.schema import Field, RecordType, Schema
+from crmkit.schema.parsing import RecordParser
+from crmkit.sdk.change import Change
+from crmkit.sdk.command import Command
+from crmkit.store.changesets import Changeset, Changesets
+from crmkit.store.database import Unit
+from crmkit.store.plans import View
+from crmkit.store.reader import Reader
+from crmkit.store.tenants import Tenant, TenantState
+from crmkit.store.writer import Stamp, Writer
+from crmkit.values import IdFactory, local_date, to_micros, zone
+
+__all__ = ["Work"]
+
+
+class Work:
+    """One actor in one tenant in one transaction: schema, rights, readers, the one changeset.
+
+    ``me`` in commands and hooks is a Session, which is a Work.
+    """
+
+    def __init__(
+        self,
+        crm: Foundation,
+        who: Actor | str | UUID,
+        *,
+        tenant: Tenant,
+        unit: Unit,
+        as_of: datetime | None = None,
+        dry_run: bool = False,
+        reason: str | None = None,
+        origin: str = "interactive",
+        causation: UUID | None = None,
+    ) -> None:
+        self.crm = crm
+        self.tenant = tenant
+        self.unit = unit
+        self.dry_run = dry_run
+        self.reason = reason
+        self.origin = origin
+        self.causation = causation
+        self.as_of = as_of
+        self.started_at = crm.clock.now()
+        self.ids: IdFactory = crm.ids
+        self.state: TenantState = crm.registry.state(unit, tenant.id)
+        self._stamp: Stamp | None = None
+        self._commands: list[str] = []
+        self._doing = 0
+        self._undoes: UUID | None = None
+        self._bumps: set[str] = set()
+        self.written: set[str] = set()
+        self._closed = False
+        self._who = who
+        self._resolve()
+
+    # --------------------------------------------------------------------------------------------------- who and what
+
+    def _resolve(self) -> None:
+        """Schema, actor and rights as they stand now in this transaction."""
+        self._forget()
+        tenant_schema = self.crm.tenant_schema(self)
+        self.tenant_schema: TenantSchema = tenant_schema
+        self.schema: Schema = tenant_schema.schema
+        self.actor, rules = self.crm.actor(self, self._who)
+        self.policy = Policy(self.actor, rules, self.schema)
+
+    def _forget(self) -> None:
+        for name in ("view", "reader", "system_reader", "judge"):
+            self.__dict__.pop(name, None)
+
+    def base_view(self) -> View:
+        """The records of the declared types, without regard to rights: enough to load schema and actor."""
+        crm = self.crm
+        past = self.as_of is not None
+        return View(
+            crm.tables,
+            crm.codec,
+            self.tenant.id,
+            "declared",
+            crm.declared,
+            Moment(self.as_of or self.started_at, zone(self.state.zone)),
+            reading="past" if past else "live",
+            at=None if self.as_of is None else to_micros(self.as_of),
+        )
+
+    def present_reader(self) -> Reader:
+        """Reads the declared types as they stand now, whatever instant the session reads."""
+        return self.reading(attrs.evolve(self.base_view(), reading="live", at=None))
+
+    def touched(self, types: frozenset[str]) -> bool:
+        """Whether this session has changed records of any of these types."""
+        return bool(self._bumps & types)
+
+    @cached_property
+    def view(self) -> View:
+        """What this session sees."""
+        base = self.base_view()
+        return View(
+            base.tables,
+            base.codec,
+            base.tenant_id,
+            self.tenant_schema.token,
+            self.schema,
+            base.moment,
+            self._guard(),
+            self.actor.ids,
+            self.tenant_schema.segment,
+            base.reading,
+            base.at,
+        )
+
+    def _guard(self) -> Guard:
+        if self.policy.unlimited:
+            return ALL_RIGHTS
+        return self.policy if self.as_of is None else HistoryRights(self.policy)
+
+    def reading(self, view: View) -> Reader:
+        """A reader of any view through this session's transaction."""
+        return Reader(self.crm.database, self.crm.shelf, self.unit, view)
+
+    @cached_property
+    def reader(self) -> Reader:
+        """Reads what the actor may read."""
+        return self.reading(self.view)
+
+    @cached_property
+    def system_reader(self) -> Reader:
+        """Reads everything: for the house's own checks, never for what is shown."""
+        return self.reading(self.view.unguarded())
+
+    @cached_property
+    def judge(self) -> Judge:
+        """Decides rights on single records."""
+        return Judge(self.view, self.system_reader)
+
+    def type_of(self, name: str) -> RecordType:
+        """The record type as it stands in this tenant, by key or plural. Raises NotFound."""
+        return self.schema.type(name)
+
+    def parser(self, type_key: str) -> RecordParser:
+        """The parser of a record type's values."""
+        return self.crm.shelf.get(
+            ("parser", self.tenant_schema.token, type_key), lambda: RecordParser(self.schema.type(type_key))
+        )
+
+    # ---------------------------------------------------------------------------------------------------------- doing
+
+    def do(self, command: Command[Any]) -> Any:
+        """Do a command: what its verb does, from an object."""
+        with self.doing(command.name):
+            return command.run(self)
+
+    @contextmanager
+    def doing(self, command: str) -> Iterator[None]:
+        """The frame of every verb: it happens as a whole or not at all.
+
+        The changeset remembers what was asked for, not the verbs it was done by. When an exception ends the verb, the
+        unit of work is as if it had not been tried, and goes on.
+        """
+        self.may_write()
+        before = self._stamp, set(self._bumps), set(self.written), list(self._commands)
+        if self._doing == 0:
+            self.note(command)
+        self._doing += 1
+        try:
+            with self.unit.savepoint():
+                yield
+        except BaseException:
+            bumped = self._bumps != before[1]
+            self._stamp, self._bumps, self.written, self._commands = before
+            self.judge.forget()
+            if bumped:
+                self._resolve()
+            raise
+        finally:
+            self._doing -= 1
+
+    @contextmanager
+    def bulk(self, command: str, *, stop: bool, dry_run: bool) -> Iterator[Tally]:
+        """The frame of a bulk verb: outcomes are collected; an error, or a dry run, leaves nothing behind."""
+        tally = Tally(stop)
+        with suppress(_Discard), self.doing(command):
+            yield tally
+            if dry_run:
+                raise _Discard
+
+    def result(self, tally: Tally, dry_run: bool) -> BulkResult:
+        """What a bulk verb hands back."""
+        changed = any(status not in ("refused", "unchanged") for _, status, _ in tally.rows)
+        kept = changed and not dry_run and not self.dry_run and self._stamp is not None
+        return tally.result(self._stamp.changeset_id if kept and self._stamp else None, dry_run or self.dry_run)
+
+    def may_write(self) -> None:
+        """Raises UsageError where nothing can be written."""
+        if self._closed:
+            raise UsageError("the session is closed", code="closed", hint="open another")
+        if self.as_of is not None:
+            raise UsageError("the past cannot be changed", code="read_only", hint="open a session without as_of")
+
+    def note(self, command: str, undoes: UUID | None = None) -> None:
+        """Remember for the changeset what is being done."""
+        if command not in self._commands:
+            self._commands.append(command)
+        if undoes is not None:
+            self._undoes = undoes
+
+    def writer(self) -> Writer:
+        """The writer under this session's one changeset."""
+        self.may_write()
+        if self._stamp is None:
+            self._stamp = Stamp(self.ids.new(), to_micros(self.crm.clock.now()), self.actor.id)
+        return Writer(self.crm.database, self.crm.shelf, self.unit, self.view, self._stamp)
+
+    def wrote(self, type_key: str) -> None:
+        """A record of the type was written: forget what may no longer be true."""
+        self.judge.forget()
+        self.written.add(type_key)
+        if type_key in SCHEMA_TYPES or type_key in POLICY_TYPES:
+            self._bumps.add(type_key)
+            self._resolve()
+
+    @property
+    def changeset_id(self) -> UUID | None:
+        """The changeset of this session, once it has changed something."""
+        return None if self._stamp is None else self._stamp.changeset_id
+
+    @property
+    def changes(self) -> list[RecordChange]:
+        """What this session has changed so far, as the actor may see it; in a dry run, what it would change."""
+        return [] if self._stamp is None else list(self.history().changes(self._stamp.changeset_id))
+
+    def changes_of(self, changeset_id: UUID | Changeset) -> Iterator[RecordChange]:
+        """What a changeset did to each record, as the actor may see it. Raises NotFound."""
+        wanted = changeset_id.id if isinstance(changeset_id, Changeset) else changeset_id
+        self.changesets.get(self.unit, wanted)
+        return self.history().changes(wanted)
+
+    @property
+    def today(self) -> date:
+        """The date in the tenant's zone."""
+        return local_date(self.view.moment.now, self.view.moment.zone)
+
+    # --------------------------------------------------------------------------------------------------------- rights
+
+    def may_set(self, type_key: str, key: str, action: Literal["create", "update"], row: Any) -> bool:
+        """Whether the actor may set the field, on a record as it was or with the values it will have."""
+        answer = self.policy.writable(type_key, key, action)
+        return answer if isinstance(answer, bool) else self.judge.meets(type_key, answer, row) is True
+
+    def may_read(self, type_key: str, key: str, row: Any) -> bool:
+        """Whether the actor may read the field of this record."""
+        answer = self.view.guard.field(type_key, key)
+        return answer if isinstance(answer, bool) else self.judge.meets(type_key, answer, row) is True
+
+    def require(self, type_key: str, action: str, row: Any) -> None:
+        """Raises NotFound if the actor may not see the record, Denied if not do this with it."""
+        if not self.judge.sees(type_key, row):
+            raise NotFound(f"there is no such {self.type_of(type_key).label.lower()}", field="id")
+        if not self.judge.allows(type_key, action, row):
+            raise Denied(
+                f"you may not {action} this {self.type_of(type_key).label.lower()}",
+                hint=f"needs a grant of {action} on {type_key} that covers it",
+            )
+
+    # ---------------------------------------------------------------------------------------------- what types demand
+
+    def unique_keys(self, type_key: str) -> Sequence[tuple[Field, ...]]:
+        """The sets of fields whose values must not occur twice."""
+        record_type = self.type_of(type_key)
+        singles = [(f,) for f in record_type.fields if f.unique]
+        return [*singles, *(tuple(record_type.by_key[key] for key in keys) for keys in record_type.unique)]
+
+    def checks(self, type_key: str) -> Sequence[tuple[Field, Lifted]]:
+        """The validation expressions of the type's custom fields."""
+        return self.crm.shelf.get(
+            ("checks", self.tenant_schema.token, type_key),
+            lambda: tuple((f, lift(parse(f.check))) for f in self.type_of(type_key).custom if f.check),
+        )
+
+    def listeners(self, hook: str, type_key: str) -> Iterable[str]:
+        """The plugins that implement a hook and listen to the type."""
+        return self.crm.listeners(hook, type_key)
+
+    def ask(self, plugin: str, changes: Sequence[Change]) -> Any:
+        """A plugin's answer to changes about to be written."""
+        return self.crm.plugins.ask(plugin, "crmkit_before_change", session=self, changes=tuple(changes))
+
+    # -------------------------------------------------------------------------------------------------------- history
+
+    def history(self, *, trusted: bool = False) -> History:
+        """The history as the actor may see it; ``trusted`` for the house's own needs."""
+        view = self.view
+        if trusted or self.policy.unlimited:
+            view = view.unguarded()
+        else:
+            view = attrs.evolve(view, guard=HistoryRights(self.policy))
+        versions = self.reading(attrs.evolve(view, reading="versions", at=None))
+        return History(self.unit, self.changesets, versions)
+
+    @property
+    def changesets(self) -> Changesets:
+        """The changesets of the tenant."""
+        crm = self.crm
+        return Changesets(crm.database, crm.shelf, crm.tables, crm.codec, self.tenant.id)
+
+
+class _Discard(Exception):
+    """Ends the savepoint of a dry run."""
