@@ -14,6 +14,7 @@ from sqlalchemy import (
     MetaData,
     Table,
     Text,
+    and_,
     bindparam,
     case,
     column,
@@ -116,6 +117,15 @@ GOOD: dict[str, ClauseElement] = {
     "explicit correlation": select(a.c.id).where(
         mine(a), select(b.c.id).where(mine(b), b.c.id == a.c.id).correlate(a).exists()
     ),
+    "correlation two levels up": select(a.c.id).where(
+        mine(a),
+        exists(
+            select(b.c.id).where(mine(b), exists(select(a2.c.id).where(mine(a2), a2.c.parent == a.c.id).correlate(a)))
+        ),
+    ),
+    "correlation to all but one's own": select(a.c.id).where(
+        mine(a), exists(select(b.c.id).where(mine(b), b.c.id == a.c.id).correlate_except(b))
+    ),
     "a CTE": select(inner_of(a).cte("x").c.id),
     "an unused CTE": select(literal(1)).add_cte(inner_of(a).cte("x")),
     "a recursive CTE": recursive(),
@@ -195,6 +205,12 @@ UNBOUND: dict[str, ClauseElement] = {
     .select_from(a.outerjoin(b.join(a2, b.c.id == a2.c.parent), (a.c.id == b.c.parent) & mine(b)))
     .where(mine(a)),
     "a subquery": select(select(b.c.id).subquery().c.id),
+    "a subquery tied to its neighbour in FROM": select(
+        a.c.id, select(b.c.id).where(mine(b), b.c.parent == a.c.id).subquery().c.id
+    ).where(mine(a)),
+    "a subquery correlated to its neighbour in FROM": select(
+        a.c.id, select(b.c.id).where(mine(b), b.c.parent == a.c.id).correlate(a).subquery().c.id
+    ).where(mine(a)),
     "a subquery bound from outside": select(select(b).subquery().c.id).where(mine(b)),
     "a column of a subquery": select(select(b).subquery("b2").c.id).where(
         select(b).subquery("b2").c.tenant_id == bindparam(TENANT)
@@ -218,6 +234,16 @@ UNBOUND: dict[str, ClauseElement] = {
     .where(mine(a)),
     "correlation that forbids itself": select(a.c.id).where(
         mine(a), select(b.c.id).where(mine(b), a.c.id == b.c.id).correlate(None).exists()
+    ),
+    "correlation to another table": select(a.c.id, a2.c.id).where(
+        mine(a), mine(a2), exists(select(b.c.id).where(mine(b), b.c.id == a.c.id, b.c.id == a2.c.id).correlate(a2))
+    ),
+    "correlation to all but the table": select(a.c.id, a2.c.id).where(
+        mine(a), mine(a2), exists(select(b.c.id).where(mine(b), b.c.id == a.c.id).correlate_except(a, b))
+    ),
+    "a table from two levels up": select(a.c.id).where(
+        mine(a),
+        exists(select(b.c.id).where(mine(b), exists(select(a2.c.id).where(mine(a2), a2.c.parent == a.c.id)))),
     ),
     "correlation to what is not around": select(
         select(b.c.id).where(mine(b), a.c.id == b.c.id).correlate(a).subquery().c.id
@@ -370,61 +396,66 @@ def test_what_cannot_be_checked_or_does_not_shard_is_refused(clause: ClauseEleme
 
 
 class Draw:
-    """Statements of any shape, some bound and some not: sources, correlation and nesting chosen by Hypothesis."""
+    """Statements of any shape, some bound and some not: sources, places of conditions, correlation and nesting vary."""
 
     def __init__(self, data: st.DataObject) -> None:
         self.data = data
         self.count = 0
 
-    def chance(self, of: int = 4) -> bool:
+    def chance(self, of: int = 2) -> bool:
         return self.data.draw(st.integers(0, of - 1)) == 0
 
-    def source(self, depth: int) -> Any:
+    def one_of(self, options: Any) -> Any:
+        return self.data.draw(st.sampled_from(list(options)))
+
+    def source(self, depth: int, around: tuple[Any, ...]) -> Any:
         self.count += 1
         number = self.count
-        kind = self.data.draw(st.sampled_from(["table", "alias", "alias", "subquery", "union", "cte"]))
+        kind = self.one_of(["table", "alias", "alias", "subquery", "union", "cte"])
         if depth == 0 or kind in ("table", "alias"):
-            chosen = self.data.draw(st.sampled_from([a, b]))
+            chosen = self.one_of([a, b])
             return chosen if kind == "table" else chosen.alias(f"t{number}")
-        inner = self.query(depth - 1, ())
+        inner = self.query(depth - 1, around if self.chance() else ())
         if kind == "union":
             inner = union_all(inner, self.query(depth - 1, ()))
         return inner.cte(f"c{number}") if kind == "cte" else inner.subquery(f"s{number}")
 
-    def condition(self, source: Any, others: tuple[Any, ...], depth: int) -> Iterator[Any]:
-        if not self.chance(8) and source.c.tenant_id.table is source:
-            bound = mine(source)
-            yield or_(bound, source.c.id == 1) if self.chance(16) else bound
-        if others and self.chance(2):
-            other = self.data.draw(st.sampled_from(list(others)))
-            yield source.c.tenant_id == other.c.tenant_id if self.chance() else source.c.parent == other.c.id
-        if depth and self.chance(2):
-            yield self.nested(depth - 1, (*others, source))
+    def bound(self, source: Any) -> list[Any]:
+        if source.c.tenant_id.table is not source or self.chance(10):
+            return []
+        return [or_(mine(source), source.c.id == 1) if self.chance(12) else mine(source)]
+
+    def link(self, source: Any, others: tuple[Any, ...]) -> list[Any]:
+        if not others or self.chance(3):
+            return []
+        other = self.one_of(others)
+        return [source.c.tenant_id == other.c.tenant_id if self.chance(3) else source.c.parent == other.c.id]
 
     def nested(self, depth: int, around: tuple[Any, ...]) -> Any:
         query = self.query(depth, around)
-        if around and self.chance():
-            query = query.correlate(self.data.draw(st.sampled_from(list(around))))
-        elif around and self.chance(8):
-            query = query.correlate_except(self.data.draw(st.sampled_from(list(around))))
         ids = query.with_only_columns(query.selected_columns.id)
-        if self.chance(2):
+        if around and self.chance(4):
+            named = self.one_of(around)
+            ids = ids.correlate(named) if self.chance() else ids.correlate_except(named)
+        if self.chance():
             return exists(ids)
-        return (
-            self.data.draw(st.sampled_from([a, *around])).c.id.in_(ids) if self.chance() else ids.scalar_subquery() > 0
-        )
+        return self.one_of(around).c.id.in_(ids) if self.chance() else ids.scalar_subquery() > 0
 
     def query(self, depth: int, around: tuple[Any, ...]) -> Any:
-        first = self.data.draw(st.sampled_from(list(around))) if around and self.chance() else self.source(depth)
-        conditions = list(self.condition(first, around, depth))
-        froms = first
-        if self.chance(2):
-            second = self.source(depth)
-            on = list(self.condition(second, (first,), 0))
-            outer = self.chance(2)
-            froms = first.join(second, true() if not on else on[0] if len(on) == 1 else on[0] & on[1], isouter=outer)
-        query = select(first.c.id, first.c.tenant_id, first.c.parent, first.c.name).select_from(froms)
-        return query.where(*conditions)
+        first = self.one_of(around) if around and self.chance(8) else self.source(depth, around)
+        froms, where = first, [*self.bound(first), *self.link(first, around)]
+        here: tuple[Any, ...] = (first,)
+        if self.chance():
+            second = self.source(depth, (*around, first))
+            on = [*self.bound(second), *self.link(second, (*around, first))]
+            if self.chance(3):
+                on, where = on + where, []
+            froms = first.join(second, and_(true(), *on), isouter=self.chance())
+            here = (first, second)
+        if depth and self.chance():
+            where.append(self.nested(depth - 1, (*around, *here)))
+        columns = (first.c.id, first.c.tenant_id, first.c.parent, first.c.name)
+        return select(*columns).select_from(froms).where(*where)
 
 
 @pytest.fixture(scope="module")

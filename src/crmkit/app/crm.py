@@ -12,7 +12,7 @@ from crmkit.app.collection import Collection
 from crmkit.app.commands import BUILTIN_COMMANDS, Commands
 from crmkit.app.delivery import Delivery
 from crmkit.app.foundation import Foundation
-from crmkit.app.outbox import Outbox
+from crmkit.app.outbox import outbox_of
 from crmkit.app.session import Session
 from crmkit.app.tenants import DEFAULT_TENANT, Tenants
 from crmkit.permissions import SYSTEM, Actor
@@ -161,7 +161,7 @@ class CRM(Foundation):
     def undelivered(self, tenant: str = DEFAULT_TENANT) -> list[tuple[str, int, str]]:
         """What could not be told to plugins so far: the plugin's name, the attempts made, the last error."""
         with self.system(tenant=tenant) as me:
-            return Outbox(me).failures()
+            return outbox_of(me).failures()
 
     def __repr__(self) -> str:
         return f"CRM({self.database!r})"

@@ -6,12 +6,13 @@ from uuid import UUID
 import attrs
 
 from crmkit.app.foundation import Foundation
-from crmkit.app.outbox import HOOK, Due, Outbox
+from crmkit.app.outbox import HOOK, outbox_of
 from crmkit.app.session import Session
 from crmkit.errors import CrmkitError
 from crmkit.permissions import SYSTEM, Actor
 from crmkit.sdk.change import Committed
 from crmkit.sdk.plugins import blamed
+from crmkit.store.outbox import Due
 
 __all__ = ["Delivery"]
 
@@ -39,7 +40,7 @@ class Delivery:
 
     def _due(self, tenant: str, changeset_id: UUID | None) -> list[Due]:
         with self.open(SYSTEM, tenant=tenant) as me:
-            return Outbox(me).due(changeset_id)
+            return outbox_of(me).due(changeset_id)
 
     def _tell(self, tenant: str, due: Due) -> bool:
         """One delivery. The mark that it was told is removed in the transaction of whatever the plugin writes."""
@@ -47,13 +48,13 @@ class Delivery:
         cause = due.changeset_id
         try:
             with self.open(actor, tenant=tenant, origin=due.plugin, causation=cause, reason=f"told of {cause}") as me:
-                if Outbox(me).take(due):
+                if outbox_of(me).take(due):
                     with me.doing(f"{due.plugin}.{HOOK}"):
                         changes = self._changes(me, due)
                         self.crm.plugins.ask(due.plugin, HOOK, session=me, changes=changes)
         except CrmkitError as error:
             with self.open(SYSTEM, tenant=tenant) as me:
-                Outbox(me).failed(due, str(blamed(due.plugin, HOOK, error)))
+                outbox_of(me).failed(due, str(blamed(due.plugin, HOOK, error)))
             return False
         return True
 

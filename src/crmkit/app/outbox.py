@@ -1,138 +1,38 @@
-"""The outbox: what was committed and is still to be told to plugins, one row for each plugin and changeset."""
+"""Which plugins are to be told of a changeset: noted in its own transaction."""
 
-from typing import Any
 from uuid import UUID
 
-import attrs
-from sqlalchemy import bindparam, delete, insert, select, update
-
 from crmkit.app.work import Work
-from crmkit.store.sources import tenant_param
+from crmkit.store.outbox import Outbox
 from crmkit.values import to_micros
 
-__all__ = ["HOOK", "Due", "Outbox"]
+__all__ = ["HOOK", "note", "outbox_of"]
 
 HOOK = "crmkit_after_commit"
-_BATCH = 50
 _MAX_DEPTH = 8
 """Changesets that plugins cause by answering changesets that plugins caused: a longer chain is a loop and is parked."""
-_NEVER = 2**62
-_MINUTE = 60_000_000
-_MAX_DELAY = 24 * 60 * _MINUTE
 
 
-@attrs.frozen
-class Due:
-    """One thing to tell: which changeset, to which plugin, and how often it was tried."""
-
-    id: UUID
-    changeset_id: UUID
-    plugin: str
-    attempts: int
+def outbox_of(work: Work) -> Outbox:
+    """The outbox of the tenant, through this unit of work."""
+    crm = work.crm
+    return Outbox(crm.database, crm.shelf, crm.tables, crm.codec, work.tenant.id, work.unit, to_micros(crm.clock.now()))
 
 
-@attrs.frozen
-class Outbox:
-    """The outbox of one unit of work's tenant."""
-
-    work: Work
-
-    def note(self, changeset_id: UUID) -> None:
-        """In the transaction of the changeset: note which plugins are to be told of it."""
-        work = self.work
-        plugins = {name for key in work.written for name in work.listeners(HOOK, key) if name != work.origin}
-        if not plugins:
-            return
-        parked = self._depth() > _MAX_DEPTH
-        for plugin in sorted(plugins):
-            values = {
-                "id": self._raw(work.ids.new()),
-                "changeset_id": self._raw(changeset_id),
-                "plugin": plugin,
-                "attempts": 0,
-                "error": "parked: plugins answer each other without end" if parked else None,
-                "next_at": _NEVER if parked else self._now(),
-            }
-            self._write("add", lambda table: insert(table).values(_named(table)), values)
-
-    def _depth(self) -> int:
-        depth, cause = 0, self.work.causation
-        while cause is not None and depth <= _MAX_DEPTH:
-            depth += 1
-            cause = self.work.changesets.get(self.work.unit, cause).causation_id
-        return depth
-
-    def due(self, changeset_id: UUID | None) -> list[Due]:
-        """What is to be told now, of one changeset or of all, the oldest first."""
-
-        def make(table: Any) -> Any:
-            found = (
-                select(table.c["id"], table.c["changeset_id"], table.c["plugin"], table.c["attempts"])
-                .where(table.c["tenant_id"] == tenant_param(), table.c["next_at"] <= bindparam("now"))
-                .order_by(table.c["next_at"], table.c["id"])
-                .limit(bindparam("size"))
-            )
-            return found if changeset_id is None else found.where(table.c["changeset_id"] == bindparam("changeset"))
-
-        values: dict[str, Any] = {"now": self._now(), "size": _BATCH}
-        if changeset_id is not None:
-            values["changeset"] = self._raw(changeset_id)
-        id_out = self.work.crm.codec.id_out
-        rows = self._read(("due", changeset_id is None), make, values)
-        return [Due(id_out(row[0]), id_out(row[1]), row[2], row[3]) for row in rows]
-
-    def take(self, due: Due) -> bool:
-        """Remove it; False if somebody else did."""
-        return bool(self._write("take", lambda table: delete(table).where(*_one(table)), {"row": self._raw(due.id)}))
-
-    def failed(self, due: Due, error: str) -> None:
-        """Record a failure and try again later, each time twice as much later, a day at most."""
-        values = {
-            "row": self._raw(due.id),
-            "tries": due.attempts + 1,
-            "text": error[:2_000],
-            "again": self._now() + min(_MAX_DELAY, _MINUTE * 2 ** min(due.attempts, 12)),
-        }
-        changes: dict[str, Any] = {
-            "attempts": bindparam("tries"),
-            "error": bindparam("text"),
-            "next_at": bindparam("again"),
-        }
-        self._write("failed", lambda table: update(table).where(*_one(table)).values(changes), values)
-
-    def failures(self) -> list[tuple[str, int, str]]:
-        """What could not be told yet: plugin, attempts, the last error."""
-        rows = self._read(
-            "failures",
-            lambda table: (
-                select(table.c["plugin"], table.c["attempts"], table.c["error"])
-                .where(table.c["tenant_id"] == tenant_param(), table.c["error"].is_not(None))
-                .order_by(table.c["id"])
-            ),
-            {},
-        )
-        return [(row[0], row[1], row[2]) for row in rows]
-
-    def _read(self, what: Any, make: Any, values: dict[str, Any]) -> list[Any]:
-        return self.work.unit.read(self._statement(what, make), {"tenant": self.work.tenant.id, **values})
-
-    def _write(self, what: Any, make: Any, values: dict[str, Any]) -> int:
-        return self.work.unit.write(self._statement(what, make), {"tenant": self.work.tenant.id, **values})
-
-    def _statement(self, what: Any, make: Any) -> Any:
-        crm = self.work.crm
-        return crm.shelf.get(("outbox", what), lambda: crm.database.prepare(make(crm.tables.system.outbox)))
-
-    def _raw(self, record_id: UUID) -> Any:
-        return self.work.crm.codec.id_in(record_id)
-
-    def _now(self) -> int:
-        return to_micros(self.work.crm.clock.now())
+def note(work: Work, changeset_id: UUID) -> None:
+    """Note the plugins that listen to what was written; none is told of what it did itself."""
+    plugins = {name for key in work.written for name in work.listeners(HOOK, key)} - {work.origin}
+    if not plugins:
+        return
+    parked = "parked: plugins answer each other without end" if _depth(work) > _MAX_DEPTH else None
+    outbox = outbox_of(work)
+    for plugin in sorted(plugins):
+        outbox.add(work.ids.new(), changeset_id, plugin, parked)
 
 
-def _one(table: Any) -> tuple[Any, ...]:
-    return table.c["tenant_id"] == tenant_param(), table.c["id"] == bindparam("row")
-
-
-def _named(table: Any) -> dict[str, Any]:
-    return {c.name: bindparam("tenant" if c.name == "tenant_id" else c.name) for c in table.columns}
+def _depth(work: Work) -> int:
+    depth, cause = 0, work.causation
+    while cause is not None and depth <= _MAX_DEPTH:
+        depth += 1
+        cause = work.changesets.get(work.unit, cause).causation_id
+    return depth

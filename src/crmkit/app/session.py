@@ -10,7 +10,7 @@ from crmkit.app.commands.undo import Undo
 from crmkit.app.facades import Fields, Objects
 from crmkit.app.judge import StoredWorld
 from crmkit.app.loading import BASE_OBJECT, POLICY_TYPES, SCHEMA_TYPES
-from crmkit.app.outbox import Outbox
+from crmkit.app.outbox import note
 from crmkit.app.work import Work
 from crmkit.app.writing import WritePath
 from crmkit.errors import NotFound
@@ -166,7 +166,7 @@ class Session(Work):
             self._undoes,
         )
         self.changesets.add(self.unit, changeset)
-        Outbox(self).note(changeset.id)
+        note(self, changeset.id)
 
     def close(self) -> None:
         """Roll back what was not committed and give the connection back."""

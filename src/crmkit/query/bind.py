@@ -3,9 +3,7 @@
 What the actor may not read does not exist here: an unreadable field and an unknown one give the same error.
 """
 
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from types import MappingProxyType
+from collections.abc import Callable
 from typing import Any
 
 import attrs
@@ -24,10 +22,11 @@ from crmkit.query.bound import (
     Tagged,
 )
 from crmkit.query.context import ALL_RIGHTS, Guard, Ref, Values
-from crmkit.query.lift import MAX_NODES, NOBODY, ActorIds, Lifted, Shape, lift, too_large
+from crmkit.query.lift import NOBODY, ActorIds, Lifted, Shape, lift
 from crmkit.query.nodes import COMPARISONS, Expr, now
 from crmkit.query.operators import OPERATORS
 from crmkit.query.terms import Aggregation, Column, Operands, Scalar, Step
+from crmkit.query.weight import CLAUSES, WAYS, Scale
 from crmkit.schema import Field, FieldType, RecordType, Schema
 from crmkit.schema.record_type import SYSTEM_FIELDS
 from crmkit.schema.schema import Back, suggestion
@@ -68,48 +67,20 @@ class Binder:
     _open_segments: tuple[str, ...] = ()
     _bound: dict[tuple[str, str], Bound] = attrs.field(factory=dict)
     _weights: dict[tuple[str, str], int] = attrs.field(factory=dict)
-    _room: int | None = None
-    _least: int = 0
-    _clauses: int = 0
+    scale: Scale = attrs.field(init=False, factory=Scale)
 
     def bind(self, shape: Shape, type_key: str) -> Bound:
         """The condition of the caller's shape on a record type. Raises InvalidQuery."""
-        with self.measured():
+        with self.scale.measured():
             return _Binding(self, self.guard, 0).expr(shape, self.schema.type(type_key))
 
     def values(self, own: tuple[Any, ...] = ()) -> Values:
         """The constants of everything bound so far, by space; ``own`` are the caller's."""
         return (own, *(origin(self) for origin in self.origins), CONSTANT_SPACE)
 
-    @contextmanager
-    def measured(self) -> Iterator[None]:
-        """Binds one expression, with the segments in it; the least room that was left says what it weighs."""
-        outer, self._room, self._least, self._clauses = (self._room, self._least, self._clauses), _ROOM, _ROOM, 0
-        try:
-            yield
-        finally:
-            self._room, self._least, self._clauses = outer
-
-    @contextmanager
-    def nested(self, weight: int, clauses: int = 0) -> Iterator[None]:
-        """What is bound now lies within something of a weight.
-
-        Raises InvalidQuery (``too_large``), which lifting cannot see coming: segments multiply.
-        """
-        outer = _ROOM if self._room is None else self._room
-        self._room = outer - weight
-        self._least = min(self._least, self._room)
-        self._clauses += clauses
-        try:
-            if self._room < 0 or self._clauses > MAX_NODES:
-                raise too_large()
-            yield
-        finally:
-            self._room = outer
-
     def column(self, names: tuple[str, ...], type_key: str) -> Column:
         """The field a path leads to. Raises InvalidQuery."""
-        with self.measured():
+        with self.scale.measured():
             return _Binding(self, self.guard, 0).column(names, self.schema.type(type_key))
 
     def rows(self, type_key: str) -> Bound:
@@ -137,11 +108,10 @@ class Binder:
 
                 self.origins.append(values)
                 binding = _Binding(self, ALL_RIGHTS, len(self.origins))
-                with self.measured():
+                with self.scale.measured():
                     self._bound[key] = binding.expr(answer.shape, self.schema.type(type_key))
-                    self._weights[key] = _ROOM - self._least
-        if self._room is not None and self._room < self._weights.get(key, 0):
-            raise too_large()
+                    self._weights[key] = self.scale.weight
+        self.scale.add(self._weights.get(key, 0))
         return self._bound[key]
 
     def mask(self, guard: Guard, type_key: str, field: Field) -> Bound | None:
@@ -174,7 +144,7 @@ class _Binding:
     space: int
 
     def expr(self, shape: Shape, on: RecordType) -> Bound:
-        with self.binder.nested(_CLAUSES.get(shape[0], 0), clauses=1):
+        with self.binder.scale.nested(CLAUSES.get(shape[0], 0), clauses=1):
             return self._expr(shape, on)
 
     def _expr(self, shape: Shape, on: RecordType) -> Bound:
@@ -194,12 +164,7 @@ class _Binding:
             case ("within", tuple(names), where):
                 return self.within(names, where, on)
             case ("quantifier", str(kind), tuple(names), where):
-                return self.related(
-                    names,
-                    on,
-                    _WEIGHTS.get(kind, 0),
-                    lambda back, rows, target: self.quantifier(kind, back, rows, where, target),
-                )
+                return self.related(names, on, kind, lambda *found: self.quantifier(kind, where, *found))
             case ("tag", int(index)):
                 return Tagged(Operands(_NAME_TYPE, (Ref(self.space, index),), "eq", "tags"))
             case ("segment", str(name)):
@@ -259,7 +224,7 @@ class _Binding:
 
                 if len(names) != 1:
                     raise InvalidQuery("an aggregate starts at a relation of the record", code="bad_aggregate")
-                self.related(names, on, _WEIGHTS["aggregate"], aggregate)
+                self.related(names, on, "aggregate", aggregate)
                 return found[0]
         raise InvalidQuery("this is not a field", code="not_a_field")
 
@@ -267,7 +232,7 @@ class _Binding:
         if not names:
             raise InvalidQuery("a path needs a field", code="empty_path")
         steps, at = self.steps(names[:-1], on)
-        with self.binder.nested(_WEIGHTS["step"] * len(steps)):
+        with self.binder.scale.nested(WAYS["step"] * len(steps)):
             field = self.field(names[-1], at)
             return Column(steps, field, self.mask(at, field))
 
@@ -283,7 +248,8 @@ class _Binding:
                     field=name,
                     hint="only references can be followed; related records need any, all, none or an aggregate",
                 )
-            rows = self.binder._guarding(self.guard, "rows", field.type.to, "")
+            with self.binder.scale.nested(WAYS["step"] * (len(steps) + 1)):
+                rows = self.binder._guarding(self.guard, "rows", field.type.to, "")
             steps.append(Step(field, field.type.to, rows, self.mask(at, field)))
             at = self.binder.schema.type(field.type.to)
         return tuple(steps), at
@@ -324,11 +290,11 @@ class _Binding:
 
     def within(self, names: tuple[str, ...], where: Shape, on: RecordType) -> Bound:
         steps, at = self.steps(names, on)
-        with self.binder.nested(_WEIGHTS["step"] * len(steps)):
+        with self.binder.scale.nested(WAYS["step"] * len(steps)):
             return Inside(Column(steps, SYSTEM_FIELDS["id"]), self.expr(where, at))
 
     def related(
-        self, names: tuple[str, ...], on: RecordType, weight: int, make: Callable[[Back, Bound, RecordType], Bound]
+        self, names: tuple[str, ...], on: RecordType, way: str, make: Callable[[Back, Bound, RecordType], Bound]
     ) -> Bound:
         if not names:
             raise InvalidQuery("a relation is missing", code="empty_path")
@@ -342,15 +308,15 @@ class _Binding:
                 hint=suggestion(names[-1], self.relations(at)),
             )
         target = self.binder.schema.type(back.type)
-        rows = self.binder._guarding(self.guard, "rows", target.key, "")
-        mask = self.mask(target, target.by_key[back.field])
-        if mask is not None:
-            rows = Conjunction((rows, mask))
-        with self.binder.nested(_WEIGHTS["step"] * len(steps) + weight):
+        with self.binder.scale.nested(WAYS["step"] * len(steps) + WAYS.get(way, 0)):
+            rows = self.binder._guarding(self.guard, "rows", target.key, "")
+            mask = self.mask(target, target.by_key[back.field])
+            if mask is not None:
+                rows = Conjunction((rows, mask))
             made = make(back, rows, target)
         return made if not steps else Inside(Column(steps, SYSTEM_FIELDS["id"]), made)
 
-    def quantifier(self, kind: str, back: Back, rows: Bound, where: Shape, target: RecordType) -> Bound:
+    def quantifier(self, kind: str, where: Shape, back: Back, rows: Bound, target: RecordType) -> Bound:
         if kind not in ("any", "all", "none"):
             raise InvalidQuery(f"there is no quantifier {shown(kind)}", code="unknown_quantifier")
         return Related(kind, back.type, back.field, rows, self.expr(where, target))
@@ -413,12 +379,6 @@ class _Binding:
         )
 
 
-_ROOM = 90
-_CLAUSES: Mapping[str, int] = MappingProxyType({"and": 3, "or": 3, "not": 2, "within": 3, "tag": 20, "shared": 13})
-_WEIGHTS: Mapping[str, int] = MappingProxyType({"step": 11, "any": 12, "none": 13, "all": 15, "aggregate": 12})
-"""How much a clause, and a way to other records, adds to the stack of SQLite's parser, measured. Before release 3.46
-it holds 100.
-"""
 _LISTS = frozenset({"in", "between"})
 _PAIRWISE = frozenset({"eq", "ne", "lt", "le", "gt", "ge"})
 _CONSTANTS = frozenset({"value", "values", "actor", "actors"})

@@ -51,7 +51,7 @@ MAX_NODES = 500
 MAX_DEPTH = 24
 """Of what a person writes; policies wrap it in a few levels more."""
 MAX_LEVELS = 32
-"""Of what is compiled: both meanings recurse. Relations within relations weigh more, see ``bind``."""
+"""Of what is compiled: both meanings recurse. Relations within relations weigh more, see ``weight``."""
 MAX_STEPS = 10
 """Of one path."""
 MAX_VALUES = 5_000

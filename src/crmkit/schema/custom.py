@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 import attrs
 
 from crmkit.errors import CrmkitError, InvalidDefinition, InvalidValue, Problem
-from crmkit.schema.field import Field, checked_key
+from crmkit.schema.field import Field, checked_key, place_of
 from crmkit.schema.field_type import FieldType
 from crmkit.schema.parts import SLOTS, Kind, Slot
 from crmkit.schema.record_type import RecordType
@@ -120,7 +120,7 @@ def to_field(definition: FieldDefinition, field_types: Mapping[str, type[FieldTy
         type_ = _type_of(definition, field_types)
         default = _default(definition.default, type_)
     except InvalidDefinition as error:
-        raise InvalidDefinition(_placed(error, definition.key)) from error
+        raise InvalidDefinition(_placed(error, place_of(definition.key))) from error
     pool = () if type_.slot is None else SLOTS[type_.slot]
     for slot, slots in ((definition.slot, pool), (definition.unique_slot, SLOTS[Slot.UNIQUE])):
         if slot is not None and slot not in slots:
@@ -184,7 +184,7 @@ class _Problems:
     __slots__ = ("field", "found")
 
     def __init__(self, key: object) -> None:
-        self.field = key if isinstance(key, str) else None
+        self.field = place_of(key)
         self.found: list[Problem] = []
 
     def of(self, check: Callable[[], T]) -> T | None:

@@ -12,7 +12,7 @@ from crmkit.schema.field_type import FieldType
 from crmkit.schema.parts import SLOTS
 from crmkit.values.text import shown
 
-__all__ = ["KEY_PATTERN", "RESERVED", "Field", "checked_key", "label_of"]
+__all__ = ["KEY_PATTERN", "RESERVED", "Field", "checked_key", "label_of", "place_of"]
 
 KEY_PATTERN = re.compile(r"[a-z][a-z0-9_]{0,47}")
 COLUMN_PATTERN = re.compile(r"[a-z][a-z0-9_]{0,47}(\.[1-9][0-9]{0,8})?")
@@ -21,6 +21,7 @@ _WORDS = frozenset({"and", "or", "not", "in", "is", "none", "true", "false", "an
 RESERVED = _WORDS | {"tags", "custom"}
 """Words of the expression language and of every record; no field may take them, nor a keyword of Python."""
 
+_PLACE_LENGTH = 80
 _SLOT_COLUMNS = frozenset(column for pool in SLOTS.values() for column in pool)
 
 
@@ -34,6 +35,11 @@ def checked_key(key: Any, what: str = "field") -> str:
             hint="lower-case ASCII letters, digits and _, a letter first, 48 at most, no reserved word",
         )
     return key
+
+
+def place_of(key: object) -> str | None:
+    """Any key as the place of a problem: short, and text that can be sent; None if it is no text."""
+    return key[:_PLACE_LENGTH].encode("utf-8", "replace").decode("utf-8") if isinstance(key, str) else None
 
 
 def label_of(labels: Mapping[str, str], key: str, language: str = "en") -> str:

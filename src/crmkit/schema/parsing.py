@@ -5,6 +5,7 @@ from types import MappingProxyType
 from typing import Any, Literal
 
 from crmkit.errors import InvalidRecord, InvalidValue, Problem
+from crmkit.schema.field import place_of
 from crmkit.schema.field_type import FieldType
 from crmkit.schema.parts import Kind
 from crmkit.schema.record import Record
@@ -17,7 +18,6 @@ __all__ = ["Form", "RecordParser"]
 Form = Literal["python", "text", "json"]
 """Whether values come as Python objects, as text somebody typed or a file holds, or as JSON."""
 
-_SHOWN_KEY = 80
 # Looking for what a name was meant to be takes a thousand times as long as refusing it.
 _SUGGESTIONS = 10
 
@@ -159,7 +159,7 @@ def _required(key: str, row: int | None) -> Problem:
 
 
 def _unknown(key: Any, row: int | None, hint: str | None) -> Problem:
-    place = key[:_SHOWN_KEY].encode("utf-8", "replace").decode("utf-8") if isinstance(key, str) else None
+    place = place_of(key)
     if key in SYSTEM_FIELDS:
         return Problem("read_only", f"{key} is kept by the system", place, row, "leave it out")
     return Problem("unknown_field", f"there is no field {shown(key)}", place, row, hint)
