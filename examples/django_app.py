@@ -11,6 +11,7 @@ Run it with ``python -m examples.django_app`` and post to http://127.0.0.1:8000/
 """
 
 import json
+import logging
 import os
 from collections.abc import Callable
 from decimal import Decimal
@@ -28,6 +29,8 @@ from sqlalchemy import make_url
 from crmkit import CRM, CrmkitError, Money
 from crmkit.errors import AccessError, InputError
 from crmkit.schema.types import Integer
+
+LOG = logging.getLogger("shop")
 
 
 def database_of(url: str) -> dict[str, Any]:
@@ -104,11 +107,16 @@ def tell_crm(number: int) -> None:
 
 
 def catch_up() -> int:
-    """Makes the deals that are missing, for a timer; returns how many."""
-    numbers = Order.objects.filter(in_crm=False).values_list("pk", flat=True)
-    for number in numbers:
-        tell_crm(number)
-    return len(numbers)
+    """Makes the deals that are missing, for a timer; returns how many. What is refused again waits for the next time."""
+    made = 0
+    for number in Order.objects.filter(in_crm=False).values_list("pk", flat=True):
+        try:
+            tell_crm(number)
+        except CrmkitError as error:
+            LOG.warning("order %s is not in the CRM: %s", number, error)
+        else:
+            made += 1
+    return made
 
 
 def orders(request: HttpRequest) -> HttpResponse:

@@ -152,7 +152,7 @@ def test_a_link_has_no_slots_and_may_have_plain_fields() -> None:
 BAD: dict[str, tuple[FieldDefinition, str]] = {
     **{
         f"the key {key!r:.20}": (definition(key), "bad_key")
-        for key in ("", "Employees", "1a", "a b", "a'--", 'a"', "a.b", "größe", "员工", "a\x00", "a\n", "\ud800", "x" * 49)
+        for key in ("", "Employees", "1a", "a b", "a'--", 'a"', "a.b", "größe", "a\x00", "a\n", "\ud800", "x" * 49)
     },
     **{f"the word {key}": (definition(key), "bad_key") for key in ("and", "me", "tags", "custom", "class", "from")},
     "a key that is no text": (definition(None), "bad_key"),  # type: ignore[arg-type]

@@ -49,6 +49,11 @@ class Collection(Generic[T]):
             raise NotFound(f"there is no {self.type.label.lower()} {wanted}", field="id")
         return found  # type: ignore[no-any-return]
 
+    def get_many(self, record_ids: Iterable[UUID | str | T]) -> dict[UUID, T]:
+        """The records of these ids, by id; those that are not there, or that this actor may not see, are left out."""
+        wanted = [Reference("*").parse(record_id) for record_id in record_ids]
+        return {r.id: r for r in self.session.reader.by_ids(self.type.key, list(dict.fromkeys(wanted)))}
+
     def where(self, *conditions: Expr | str, **equal: Any) -> "Query[T]":
         """The records that meet all conditions: expressions, texts, or values by keyword. Raises InvalidQuery."""
         return Query[T](self.session, self.type).where(*conditions, **equal)

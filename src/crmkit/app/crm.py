@@ -12,6 +12,7 @@ from crmkit.app.collection import Collection
 from crmkit.app.commands import BUILTIN_COMMANDS, Commands
 from crmkit.app.delivery import Delivery
 from crmkit.app.foundation import Foundation
+from crmkit.app.health import Finding, examine
 from crmkit.app.outbox import outbox_of
 from crmkit.app.session import Session
 from crmkit.app.tenants import DEFAULT_TENANT, Tenants
@@ -85,6 +86,10 @@ class CRM(Foundation):
             self.tenants.create(DEFAULT_TENANT)
         if admin is not None:
             self.tenants.admit(DEFAULT_TENANT, admin)
+
+    def examine(self) -> list[Finding]:
+        """What an operator should know: is the database reachable, at this release, rightly set up, are plugins told."""
+        return list(examine(self, self.session))
 
     def dispose(self) -> None:
         """Close the connections crmkit opened itself."""

@@ -6,9 +6,9 @@ from uuid import UUID
 
 import attrs
 
-from crmkit.query.bind import CONSTANT_SPACE, Binder
-from crmkit.query.bound import Bound, Fixed
-from crmkit.query.context import Row, WorldContext
+from crmkit.permissions import Evaluation
+from crmkit.permissions.evaluation import Test
+from crmkit.query.context import Row
 from crmkit.query.lift import Lifted
 from crmkit.store.plans import View
 from crmkit.store.reader import Reader
@@ -38,46 +38,42 @@ class StoredWorld:
 
 @attrs.define
 class Judge:
-    """Decides for one view. ``forget`` it after writing: it remembers related records."""
+    """Decides for one view; ``reader`` reads it without regard to rights. After writing it must ``forget``."""
 
     view: View
     reader: Reader
-    _bounds: dict[tuple[str, str, str], tuple[Bound, WorldContext]] = attrs.field(factory=dict)
+    _tests: dict[tuple[str, str], Test] = attrs.field(factory=dict)
 
     def allows(self, type_key: str, action: str, row: Row) -> bool:
         """The actor may do this with this record."""
-        bound, context = self._ready("action", type_key, action)
-        return bound.test(context, row) is True
+        return self._ready(type_key, action)(row) is True
 
     def sees(self, type_key: str, row: Row) -> bool:
         """The actor may read this record."""
-        bound, context = self._ready("rows", type_key, "")
-        return bound.test(context, row) is True
+        return self._ready(type_key, "")(row) is True
 
     def meets(self, type_key: str, condition: Lifted, row: Row) -> bool | None:
-        """Whether the record meets a condition of the house (without regard to rights)."""
-        binder = Binder(self.view.schema)
-        bound = binder.bind(condition.shape, type_key)
-        return bound.test(self.context(binder, condition.values), row)
-
-    def context(self, binder: Binder, values: tuple[Any, ...]) -> WorldContext:
-        """What evaluation in memory needs, for conditions bound by this binder."""
-        spaces = (values, *(origin(binder) for origin in binder.origins), CONSTANT_SPACE)
-        return WorldContext(StoredWorld(self.reader), spaces, self.view.moment)
-
-    def _ready(self, what: str, type_key: str, action: str) -> tuple[Bound, WorldContext]:
-        key = (what, type_key, action)
-        if key not in self._bounds:
-            binder = self.view.binder()
-            bound = binder.rows(type_key) if what == "rows" else binder.allowed(type_key, action)
-            self._bounds[key] = bound, self.context(binder, ())
-        return self._bounds[key]
+        """Whether the record meets a condition of the house, without regard to rights."""
+        return self.evaluation.test(condition, type_key, self.view.actors)(row)
 
     def certain(self, type_key: str, action: str) -> bool:
         """The action is allowed on every record of the type."""
-        bound, _ = self._ready("action", type_key, action)
-        return isinstance(bound, Fixed) and bound.value
+        return self.view.guard.scope(type_key, action).shape == ("constant", True)
+
+    @property
+    def evaluation(self) -> Evaluation:
+        """Conditions tested on the records of the view."""
+        view = self.view
+        return Evaluation(view.schema, StoredWorld(self.reader), view.moment, view.segments)
 
     def forget(self) -> None:
-        """Forget related records that may have changed."""
-        self._bounds.clear()
+        """Forget related records, which may have changed."""
+        self._tests.clear()
+
+    def _ready(self, type_key: str, action: str) -> Test:
+        key = type_key, action
+        if key not in self._tests:
+            guard = self.view.guard
+            condition = guard.scope(type_key, action) if action else guard.rows(type_key)
+            self._tests[key] = self.evaluation.test(condition, type_key, self.view.actors)
+        return self._tests[key]

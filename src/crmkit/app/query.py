@@ -8,11 +8,13 @@ from uuid import UUID
 
 import attrs
 
+from crmkit.app.judge import StoredWorld
 from crmkit.app.outcomes import BulkResult
 from crmkit.app.work import Work
 from crmkit.app.writing import WritePath
 from crmkit.errors import InvalidQuery, NotFound
 from crmkit.query import Expr, Order, Path
+from crmkit.query.context import WorldContext
 from crmkit.query.explain import Explanation, explain
 from crmkit.query.lift import Lifted, lift
 from crmkit.query.nodes import TRUE, IsNull, Not, all_of, any_of, holds
@@ -108,7 +110,8 @@ class Query(Generic[T]):
             raise NotFound(f"there is no such {self.type.label.lower()}", field="id")
         binder, lifted = session.view.binder(), self._lifted()
         bound = binder.bind(lifted.shape, self.type.key)
-        return explain(bound, self.condition, found, session.judge.context(binder, lifted.values))
+        context = WorldContext(StoredWorld(session.system_reader), binder.spaces(lifted.values), session.view.moment)
+        return explain(bound, self.condition, found, context, session.view.segments)
 
     # -------------------------------------------------------------------------------------------------------- writing
 

@@ -89,7 +89,11 @@ class Session(Work):
         return Objects(self)
 
     def explain(self, record: Record, action: str) -> Decision:
-        """Whether the actor may do this with the record, and every rule and share that was asked."""
+        """Whether the actor may do this with the record, and every rule and share that was asked.
+
+        Raises NotFound, and InvalidDefinition (``unknown_action``).
+        """
+        self.crm.actions.checked(action)
         type_key, row = self._row(record)
         world = StoredWorld(self.system_reader)
         return explain(self.policy, type_key, action, row, world, self.view.moment, self.tenant_schema.segment)

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import date, datetime
 from functools import cached_property
+from itertools import islice
 from typing import Any, Literal
 from uuid import UUID
 
@@ -24,6 +25,7 @@ from crmkit.query.lift import Lifted, lift
 from crmkit.query.text import parse
 from crmkit.schema import Field, RecordType, Schema
 from crmkit.schema.parsing import RecordParser
+from crmkit.schema.types import Reference
 from crmkit.sdk.change import Change
 from crmkit.sdk.command import Command
 from crmkit.store.changesets import Changeset, Changesets
@@ -35,6 +37,8 @@ from crmkit.store.writer import Stamp, Writer
 from crmkit.values import IdFactory, local_date, to_micros, zone
 
 __all__ = ["Work"]
+
+_LOG = 1_000
 
 
 class Work:
@@ -276,6 +280,12 @@ class Work:
         answer = self.view.guard.field(type_key, key)
         return answer if isinstance(answer, bool) else self.judge.meets(type_key, answer, row) is True
 
+    def readable_fields(self, type_key: str) -> list[Field]:
+        """The fields of a type that the actor may read of some records at least: id, the type's own, then the system's."""
+        record_type, guard = self.type_of(type_key), self.view.guard
+        keys = dict.fromkeys(("id", *(f.key for f in record_type.fields), *record_type.by_key))
+        return [record_type.by_key[key] for key in keys if guard.field(record_type.key, key) is not False]
+
     def require(self, type_key: str, action: str, row: Any) -> None:
         """Raises NotFound if the actor may not see the record, Denied if not do this with it."""
         if not self.judge.sees(type_key, row):
@@ -320,6 +330,24 @@ class Work:
             view = attrs.evolve(view, guard=HistoryRights(self.policy))
         versions = self.reading(attrs.evolve(view, reading="versions", at=None))
         return History(self.unit, self.changesets, versions)
+
+    def log(self, limit: int = 50) -> list[Changeset]:
+        """The latest changesets in which the actor may see a change, latest first; of the latest 1,000 there are."""
+        history = self.history()
+        seen = (c for c in self.changesets.latest(self.unit, _LOG) if any(True for _ in history.changes(c.id)))
+        return list(islice(seen, limit))
+
+    def find(self, record_id: UUID | str) -> RecordType:
+        """The record type of the record of that id, also of one that was deleted. Raises NotFound.
+
+        A record that is there may be read, of a deleted one its history.
+        """
+        wanted = Reference("*").parse(record_id)
+        for reader in (self.reader, self.history().versions):
+            for record_type in self.schema.types.values():
+                if reader.get(record_type.key, wanted) is not None:
+                    return record_type
+        raise NotFound(f"there is no record {wanted}", field="id")
 
     @property
     def changesets(self) -> Changesets:

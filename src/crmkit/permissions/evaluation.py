@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 import attrs
 
 from crmkit.query import Expr
-from crmkit.query.bind import CONSTANT_SPACE, Binder, SegmentSource
+from crmkit.query.bind import Binder, SegmentSource
 from crmkit.query.bound import Bound, Comparison, Missing, Tagged
 from crmkit.query.context import Moment, Row, World, WorldContext
 from crmkit.query.lift import NOBODY, ActorIds, Lifted, lift
@@ -50,8 +50,7 @@ class Evaluation:
         lifted = condition if isinstance(condition, Lifted) else lift(condition, actors)
         binder = Binder(self.schema, segments=self.segments, actors=actors)
         bound = binder.bind(lifted.shape, type_key)
-        spaces = (lifted.values, *(values(binder) for values in binder.origins), CONSTANT_SPACE)
-        return bound, WorldContext(self.world, spaces, self.moment)
+        return bound, WorldContext(self.world, binder.spaces(lifted.values), self.moment)
 
 
 def _operands(bound: Bound) -> Iterator[Operands]:

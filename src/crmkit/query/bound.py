@@ -71,8 +71,10 @@ class Conjunction(Bound):
     dual: bool = False
 
     def sql(self, context: SqlContext, source: Source, negate: bool = False) -> Condition:
+        if not self.items:
+            return true() if self.dual is negate else never()
         items = [item.sql(context, source, negate) for item in self.items]
-        return or_(never(), *items) if self.dual is not negate else and_(true(), *items)
+        return or_(*items) if self.dual is not negate else and_(*items)
 
     def test(self, context: WorldContext, row: Row) -> bool | None:
         unknown = False
@@ -263,7 +265,7 @@ class Shared(Bound):
                 self.users.condition(context, share, fields["user"], isin),
                 self.teams.condition(context, share, fields["team"], isin),
             ),
-            or_(never(), *(share.part(fields["level"], 0) == level for level in self.levels)),
+            or_(*(share.part(fields["level"], 0) == level for level in self.levels)) if self.levels else never(),
             or_(
                 share.part(expires, 0).is_(None),
                 self.now.condition(context, share, expires, OPERATORS["gt"]),

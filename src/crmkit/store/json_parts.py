@@ -3,14 +3,14 @@
 from collections.abc import Callable
 from typing import Any
 
-from sqlalchemy import BigInteger, ColumnElement, Text
+from sqlalchemy import BigInteger, ColumnElement, Text, case, literal
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import GenericFunction
 
 from crmkit.schema import Kind
 from crmkit.store.columns import JsonType
 
-__all__ = ["id_text", "json_part"]
+__all__ = ["id_text", "json_part", "json_unless"]
 
 
 class crmkit_json_text(GenericFunction[str]):  # noqa: N801 - a SQL function
@@ -29,6 +29,13 @@ class crmkit_json_integer(GenericFunction[int]):  # noqa: N801 - a SQL function
 
 class crmkit_json_document(GenericFunction[Any]):  # noqa: N801 - a SQL function
     """A JSON value under a key of a JSON object."""
+
+    type = JsonType()
+    inherit_cache = True
+
+
+class crmkit_json_without(GenericFunction[Any]):  # noqa: N801 - a SQL function
+    """A JSON object without a key; a key it does not have changes nothing."""
 
     type = JsonType()
     inherit_cache = True
@@ -54,6 +61,12 @@ def json_part(column: ColumnElement[Any], key: str, kind: Kind) -> ColumnElement
     return _FUNCTIONS[kind](column, key)
 
 
+def json_unless(column: ColumnElement[Any], key: str, condition: ColumnElement[bool]) -> ColumnElement[Any]:
+    """The JSON column, without the key unless the condition is true."""
+    # No key of a field is a dash, so nothing is missed where the condition holds.
+    return crmkit_json_without(column, case((condition, literal("-", Text())), else_=literal(key, Text())))
+
+
 def id_text(column: ColumnElement[Any]) -> ColumnElement[str]:
     """The id column as custom references hold ids."""
     return crmkit_id_text(column)
@@ -69,6 +82,18 @@ def _arguments(element: Any, compiler: Any, kw: Any) -> list[str]:
 def _extract_sqlite(element: Any, compiler: Any, **kw: Any) -> str:
     column, key = _arguments(element, compiler, kw)
     return f"json_extract({column}, '$.\"' || {key} || '\"')"
+
+
+@compiles(crmkit_json_without, "sqlite")
+def _without_sqlite(element: Any, compiler: Any, **kw: Any) -> str:
+    column, key = _arguments(element, compiler, kw)
+    return f"json_remove({column}, '$.\"' || {key} || '\"')"
+
+
+@compiles(crmkit_json_without, "postgresql")
+def _without_postgresql(element: Any, compiler: Any, **kw: Any) -> str:
+    column, key = _arguments(element, compiler, kw)
+    return f"({column} - ({key})::text)"
 
 
 @compiles(crmkit_json_text, "postgresql")

@@ -17,6 +17,7 @@ from crmkit.schema import Field, Kind
 from crmkit.schema.record_type import SYSTEM_FIELDS
 from crmkit.schema.types import Decimal, Duration, Integer, Money
 from crmkit.store.database import Database, Unit
+from crmkit.store.json_parts import json_unless
 from crmkit.store.plans import Draft, Plan, Shelf, View
 from crmkit.store.rows import Cell, RowLayout, unique_text
 
@@ -121,13 +122,29 @@ class Reader:
 
     def _cell(self, draft: Draft, cell: Cell) -> ColumnElement[Any]:
         if cell.field is None:
-            return draft.source.selectable.c["custom"]
+            return self._custom(draft)
         column = draft.source.part(cell.field, cell.part)
         try:
             mask = draft.binder.mask(self.view.guard, draft.type_key, cell.field)
         except KeyError:
             return expression.null()
         return column if mask is None else case((draft.compile(mask), column))
+
+    def _custom(self, draft: Draft) -> ColumnElement[Any]:
+        """The JSON column without what the actor may not read of the record."""
+        column: ColumnElement[Any] = draft.source.selectable.c["custom"]
+        for field in draft.source.type.custom:
+            try:
+                mask = draft.binder.mask(self.view.guard, draft.type_key, field)
+            except KeyError:
+                readable = expression.false()
+            else:
+                if mask is None:
+                    continue
+                readable = draft.compile(mask)
+            for key in field.part_columns():
+                column = json_unless(column, key, readable)
+        return column
 
     def get(self, type_key: str, record_id: UUID) -> Any | None:
         """The record of that id if there is one and it may be read."""
@@ -284,7 +301,8 @@ class Reader:
             .where(*conditions)
             .subquery()
         )
-        compared = [f"g{i}_{column.field.type.compare}" for i, column in enumerate(groups)]
+        # Five euros and five dollars are two groups.
+        compared = [f"g{i}_{n}" for i, c in enumerate(groups) for n in (c.type.compare, c.type.unit) if n is not None]
         units = [inner.c[name] for name in named if name.startswith("u")]
         statement = select(
             # Of parts that differ within a group (spellings of a text), the least is shown.

@@ -62,7 +62,9 @@ class Loaded:
 
 
 def load(crm: CRM, progress: Progress | None = None) -> Loaded:
-    """Fills the default tenant of a database that ``crm.migrate()`` has just made; deals are counted to ``progress``."""
+    """Fills the default tenant of a database that ``crm.migrate()`` has just made; deals are counted to
+    ``progress``.
+    """
     crm.migrate(admin=ADMIN)
     with crm.session(ADMIN, origin="setup", reason="how the demo sells") as me:
         stages = _furnish(me)
