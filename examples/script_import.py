@@ -6,8 +6,8 @@
     python examples/script_import.py crm.db accounts.csv --as ana@acme.example
     python examples/script_import.py crm.db --undo 0190a5d0-... --as ana@acme.example
 
-The first line of the file names fields, custom ones too. Refused rows go to ``accounts.csv.refused.csv``, to be mended
-and imported again; the status is 1 then.
+The database is one that ``crmkit migrate`` has made. The first line of the file names fields, custom ones too. Refused
+rows go to ``accounts.csv.refused.csv``, to be mended and imported again; the status is 1 then.
 """
 
 import argparse
@@ -19,6 +19,9 @@ from uuid import UUID
 
 from crmkit import CRM, CrmkitError, Session
 from crmkit.app.outcomes import BulkResult
+
+REASONS = "refused"
+"""The column that is added to refused rows."""
 
 
 def main(arguments: list[str]) -> int:
@@ -33,7 +36,6 @@ def main(arguments: list[str]) -> int:
         parser.error("give a file or --undo")
     crm = CRM(given.database if "://" in given.database else f"sqlite:///{given.database}")
     try:
-        crm.migrate(admin=given.user)
         reason = f"import of {given.file.name}" if given.file else f"undo of {given.undo}"
         with crm.session(given.user, origin="import", reason=reason, dry_run=given.dry_run) as me:
             return undo(me, given.undo) if given.undo else load(me, given.file)
@@ -50,8 +52,7 @@ def load(me: Session, path: Path) -> int:
     print(", ".join(f"{count} {status}" for status, count in sorted(result.counts.items())) or "no rows")
     for outcome in result.refused:
         for problem in outcome.problems:
-            # The first row of data is line 2 of the file.
-            print(f"line {outcome.row + 2}: {problem.field}: {problem.message} ({problem.hint or problem.code})")
+            print(f"row {outcome.row + 1}: {problem.field}: {problem.message} ({problem.hint or problem.code})")
     if result.refused:
         write_refused(path, result)
     if result.dry_run:
@@ -62,9 +63,11 @@ def load(me: Session, path: Path) -> int:
 
 
 def rows_of(path: Path) -> Iterator[dict[str, str]]:
-    """The rows, one at a time: the file is never in memory as a whole."""
+    """The rows, one at a time: the file is never in memory as a whole. The reasons of an earlier refusal are left out."""
     with path.open(encoding="utf-8-sig", newline="") as file:
-        yield from csv.DictReader(file, restval="")
+        for row in csv.DictReader(file, restval=""):
+            row.pop(REASONS, None)
+            yield row
 
 
 def write_refused(path: Path, result: BulkResult) -> None:
@@ -75,9 +78,9 @@ def write_refused(path: Path, result: BulkResult) -> None:
         for number, row in enumerate(rows_of(path)):
             if number in refused:
                 if writer is None:
-                    writer = csv.DictWriter(file, [*row, "refused"], extrasaction="ignore")
+                    writer = csv.DictWriter(file, [*row, REASONS], extrasaction="ignore")
                     writer.writeheader()
-                writer.writerow({**row, "refused": refused[number]})
+                writer.writerow({**row, REASONS: refused[number]})
 
 
 def undo(me: Session, changeset_id: UUID) -> int:

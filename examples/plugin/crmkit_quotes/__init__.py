@@ -67,7 +67,7 @@ def crmkit_before_change(session: Any, changes: Sequence[Change]) -> Sequence[Ch
 
 
 def _judged(change: Change) -> Change | Veto:
-    if change.before is not None and change.before["status"] == "accepted" and (change.changed or not change.values):
+    if change.before is not None and change.before["status"] == "accepted":
         return Veto(
             change.row, "an accepted quote is binding", "status", "quote_binding", hint="make a new quote for the deal"
         )

@@ -110,7 +110,7 @@ class Query(Generic[T]):
             raise NotFound(f"there is no such {self.type.label.lower()}", field="id")
         binder, lifted = session.view.binder(), self._lifted()
         bound = binder.bind(lifted.shape, self.type.key)
-        context = WorldContext(StoredWorld(session.system_reader), binder.spaces(lifted.values), session.view.moment)
+        context = WorldContext(StoredWorld(session.system_reader), binder.values(lifted.values), session.view.moment)
         return explain(bound, self.condition, found, context, session.view.segments)
 
     # -------------------------------------------------------------------------------------------------------- writing

@@ -50,7 +50,7 @@ class Evaluation:
         lifted = condition if isinstance(condition, Lifted) else lift(condition, actors)
         binder = Binder(self.schema, segments=self.segments, actors=actors)
         bound = binder.bind(lifted.shape, type_key)
-        return bound, WorldContext(self.world, binder.spaces(lifted.values), self.moment)
+        return bound, WorldContext(self.world, binder.values(lifted.values), self.moment)
 
 
 def _operands(bound: Bound) -> Iterator[Operands]:
