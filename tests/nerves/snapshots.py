@@ -48,7 +48,7 @@ def _ordered(rows: Rows) -> Rows:
 
 
 def broken(found: Snapshot) -> list[str]:
-    """What does not hold and always must: nothing without its changeset, versions without gaps, time without overlaps."""
+    """What does not hold and always must: changesets are there, versions have no gaps, times do not overlap."""
     changesets = {(row["tenant_id"], row["id"]) for row in found["crm_changeset"]}
     problems = [
         f"crm_outbox: {row['id']!r} tells of a changeset that is not there"

@@ -5,7 +5,8 @@ set afterwards, see ``Case.later``), so that the same worlds can be written to a
 """
 
 from collections.abc import Callable, Iterator
-from datetime import date, timedelta
+from datetime import timedelta
+from functools import cache
 from typing import Any
 from uuid import UUID
 
@@ -75,15 +76,14 @@ _SIMPLE = {
         st.sampled_from([Condition("no_amount"), Condition("closed_before_today")]),
         st.builds(Condition, st.just("account_of"), st.sampled_from(tuple(_PEOPLE))),
     ),
-    "account": st.one_of(
-        _NAMED, _TAGGED, st.builds(Condition, st.just("has_deal_from"), st.sampled_from(_AMOUNTS))
-    ),
+    "account": st.one_of(_NAMED, _TAGGED, st.builds(Condition, st.just("has_deal_from"), st.sampled_from(_AMOUNTS))),
     "product": st.one_of(_NAMED, _TAGGED),
     "user": _NAMED,
     "*": _TAGGED,
 }
 
 
+@cache
 def conditions(on: str) -> st.SearchStrategy[Condition]:
     """Conditions on a type: a comparison, or a few of them joined and negated."""
     several = st.lists(_SIMPLE[on], min_size=2, max_size=2).map(tuple)
@@ -128,42 +128,51 @@ ORDER = (
 )  # fmt: skip
 
 
+# A strategy made anew for each draw takes longer than the draw.
+_below = cache(lambda count: st.integers(0, count - 1))
+_one_of = cache(st.sampled_from)
+_BOTH = st.booleans()
+_some_of = cache(lambda keys: st.lists(st.sampled_from(keys), min_size=1, max_size=3, unique=True))
+_ENDS = (None, None, NOW - timedelta(days=1), NOW, NOW + timedelta(microseconds=1))
+_DAYS = (None, *(NOW.date() + timedelta(days=days) for days in (-1, 0, 1)))
+
+
 @st.composite
 def grants(draw: st.DrawFn, number: int, roles: int, effect: str | None = None) -> tuple[Row, Condition | None]:
     """A grant row, with ``where`` as an Expr, and its condition."""
-    on = draw(st.sampled_from((*TYPES, "deal", "deal", "account", "*")))
-    action = draw(st.sampled_from(("read", "read", "read", "update", "see_sensitive", *ACTIONS, "*")))
-    scope = draw(st.sampled_from(SCOPES if on != "product" else ("all", "where")))
+    on = draw(_one_of((*TYPES, "deal", "deal", "account", "*")))
+    action = draw(_one_of(("read", "read", "read", "update", "see_sensitive", *ACTIONS, "*")))
+    scope = draw(_one_of(SCOPES if on != "product" else ("all", "where")))
     condition = draw(conditions(on)) if scope == "where" else None
     fields = None
-    if action in _FIELD_ACTIONS and draw(st.booleans()):
-        fields = draw(st.lists(st.sampled_from(GRANT_FIELDS[on]), min_size=1, max_size=3, unique=True))
+    if action in _FIELD_ACTIONS and draw(_BOTH):
+        fields = draw(_some_of(GRANT_FIELDS[on]))
     row = new_row(
         "grant",
         number,
-        role=new_id("role", draw(st.integers(0, roles - 1))),
+        role=new_id("role", draw(_below(roles))),
         on=on,
         action=action,
         scope=scope,
         where=None if condition is None else condition.expr(),
         fields=fields,
-        effect=effect or draw(st.sampled_from(["allow", "allow", "allow", "deny"])),
+        effect=effect or draw(_one_of(("allow", "allow", "allow", "deny"))),
     )
     return row, condition
 
 
 def _some(draw: st.DrawFn, type_key: str, count: int, *, optional: bool = True) -> UUID | None:
     """The id of one of the records of a type, or None."""
-    if optional and (not count or draw(st.integers(0, 3)) == 0):
+    if optional and (not count or draw(_below(4)) == 0):
         return None
-    return new_id(type_key, draw(st.integers(0, count - 1)))
+    return new_id(type_key, draw(_below(count)))
 
 
 def _pairs(draw: st.DrawFn, link: str, left: tuple[str, int], right: tuple[str, int], most: int) -> list[Row]:
     """Rows of a link between records of two types, each pair once."""
     if not left[1] or not right[1]:
         return []
-    drawn = st.tuples(st.integers(0, left[1] - 1), st.integers(0, right[1] - 1))
+    drawn = st.tuples(_below(left[1]), _below(right[1]))
     pairs = draw(st.lists(drawn, max_size=most, unique=True))
     return [
         new_row(link, i, **{left[0]: new_id(left[0], a), right[0]: new_id(right[0], b)})
@@ -173,7 +182,7 @@ def _pairs(draw: st.DrawFn, link: str, left: tuple[str, int], right: tuple[str, 
 
 def _people(draw: st.DrawFn, users: int, teams: int, roles: int) -> Iterator[tuple[str, Row]]:
     for n in range(users):
-        active = draw(st.integers(0, 5)) > 0
+        active = draw(_below(6)) > 0
         yield "user", new_row("user", n, name=_NAMES[n], email=f"user{n}@acme.example", active=active)
     for n in range(teams):
         yield "team", new_row("team", n, name=f"team {n}", parent=_some(draw, "team", teams))
@@ -183,30 +192,30 @@ def _people(draw: st.DrawFn, users: int, teams: int, roles: int) -> Iterator[tup
     yield from (("role_member", row) for row in _pairs(draw, "role_member", ("role", roles), ("user", users), 6))
 
 
-def _records(draw: st.DrawFn, users: int, accounts: int, deals: int, products: int) -> Iterator[tuple[str, Row]]:
-    name = st.sampled_from(_NAMES)
+def _records(draw: st.DrawFn, users: int, accounts: int, count: int, products: int) -> Iterator[tuple[str, Row]]:
+    name = _one_of(_NAMES)
     for n in range(accounts):
         yield "account", new_row("account", n, name=draw(name), industry="saas", owner=_some(draw, "user", users))
     for n in range(products):
         yield "product", new_row("product", n, name=_NAMES[n])
     yield "pipeline", new_row("pipeline", 0, name="Sales")
     yield "stage", new_row("stage", 0, name="Open", position=0, pipeline=new_id("pipeline", 0))
-    for n in range(deals):
-        yield "deal", deal_row(draw, n, users, accounts)
+    for n in range(count):
+        yield "deal", draw(deals(n, users, accounts))
 
 
-def deal_row(draw: st.DrawFn, number: int, users: int, accounts: int) -> Row:
+@st.composite
+def deals(draw: st.DrawFn, number: int, users: int, accounts: int) -> Row:
     """A deal with a name, and perhaps an owner, an account, an amount, a margin and a day."""
-    day = NOW.date() + timedelta(days=1)
     return new_row(
         "deal",
         number,
-        name=draw(st.sampled_from(_NAMES)),
+        name=draw(_one_of(_NAMES)),
         owner=_some(draw, "user", users),
         account=_some(draw, "account", accounts),
-        amount=draw(st.sampled_from((None, *_AMOUNTS))),
-        margin=draw(st.sampled_from([None, 0, 40])),
-        expected_close=draw(st.sampled_from([None, date(2026, 3, 14), NOW.date(), day])),
+        amount=draw(_one_of((None, *_AMOUNTS))),
+        margin=draw(_one_of((None, 0, 40))),
+        expected_close=draw(_one_of(_DAYS)),
         pipeline=new_id("pipeline", 0),
         stage=new_id("stage", 0),
     )
@@ -214,19 +223,18 @@ def deal_row(draw: st.DrawFn, number: int, users: int, accounts: int) -> Row:
 
 @st.composite
 def _shares(draw: st.DrawFn, number: int, users: int, teams: int, targets: tuple[tuple[str, int], ...]) -> Row:
-    type_key, count = draw(st.sampled_from(targets))
-    to_team = bool(teams) and draw(st.booleans())
-    ends = (None, None, NOW - timedelta(days=1), NOW, NOW + timedelta(microseconds=1))
+    type_key, count = draw(_one_of(targets))
+    to_team = bool(teams) and draw(_BOTH)
     return new_row(
         "share",
         number,
         record_type=type_key,
-        record=new_id(type_key, draw(st.integers(0, count - 1))),
+        record=new_id(type_key, draw(_below(count))),
         user=None if to_team else _some(draw, "user", users, optional=False),
         team=_some(draw, "team", teams, optional=False) if to_team else None,
-        level=draw(st.sampled_from(["read", "edit"])),
+        level=draw(_one_of(("read", "edit"))),
         reason="joint bid",
-        expires_at=draw(st.sampled_from(ends)),
+        expires_at=draw(_one_of(_ENDS)),
     )
 
 
@@ -243,11 +251,11 @@ def _taggings(draw: st.DrawFn, counts: dict[str, int]) -> Iterator[tuple[str, Ro
 @st.composite
 def worlds(draw: st.DrawFn, *, grants_at_least: int = 0) -> Case:
     """A world of up to 3 users, 3 teams in any shape, 3 roles, 7 grants, 2 accounts, 2 products, 3 deals, 3 shares."""
-    users, teams, roles = draw(st.integers(1, 3)), draw(st.integers(0, 3)), draw(st.integers(1, 3))
-    counts = {"account": draw(st.integers(0, 2)), "product": draw(st.integers(0, 2)), "deal": draw(st.integers(1, 3))}
+    users, teams, roles = 1 + draw(_below(3)), draw(_below(4)), 1 + draw(_below(3))
+    counts = {"account": draw(_below(3)), "product": draw(_below(3)), "deal": 1 + draw(_below(3))}
     rows = [*_people(draw, users, teams, roles)]
     held: dict[UUID, Condition] = {}
-    for n in range(draw(st.integers(grants_at_least, 7))):
+    for n in range(grants_at_least + draw(_below(8 - grants_at_least))):
         grant, condition = draw(grants(n, roles))
         rows.append(("grant", grant))
         if condition is not None:
@@ -255,5 +263,5 @@ def worlds(draw: st.DrawFn, *, grants_at_least: int = 0) -> Case:
     rows += _records(draw, users, counts["account"], counts["deal"], counts["product"])
     rows += _taggings(draw, counts)
     targets = tuple((type_key, counts[type_key]) for type_key in ("deal", "account") if counts[type_key])
-    rows += (("share", draw(_shares(n, users, teams, targets))) for n in range(draw(st.integers(0, 3))))
+    rows += (("share", draw(_shares(n, users, teams, targets))) for n in range(draw(_below(4))))
     return Case(DictWorld.of(rows), held)

@@ -10,7 +10,10 @@ from zoneinfo import ZoneInfo
 import attrs
 
 from crmkit.permissions import Directory, Evaluation, Policy, Rule
+from crmkit.permissions.evaluation import Test
 from crmkit.query.context import Moment
+from crmkit.query.json_form import to_json
+from crmkit.query.lift import Lifted
 from crmkit.records import BUILTIN_RECORDS
 from crmkit.schema import Field, Schema, record_type_of
 from crmkit.schema.types import Integer
@@ -25,11 +28,12 @@ CUSTOM_FIELDS = {"deal": (Field("margin", Integer(), labels={"zh": "利润"}, cu
 
 BUILTIN_SCHEMA = Schema.of(record_type_of(record) for record in BUILTIN_RECORDS)
 SCHEMA = BUILTIN_SCHEMA.with_custom(CUSTOM_FIELDS)
+_ORDER = {type_key: place for place, type_key in enumerate(SCHEMA.types, start=1)}
 
 
 def new_id(type_key: str, number: int) -> UUID:
     """The id of the record of a type with a number: the same in every world."""
-    return UUID(int=(list(SCHEMA.types).index(type_key) + 1 << 32) + number)
+    return UUID(int=(_ORDER[type_key] << 32) + number)
 
 
 def new_row(type_key: str, number: int, **values: Any) -> Row:
@@ -45,6 +49,7 @@ class DictWorld:
 
     rows: Mapping[str, tuple[Row, ...]]
     schema: Schema = SCHEMA
+    _tests: dict[tuple[Any, ...], Any] = attrs.field(init=False, factory=dict)
 
     @classmethod
     def of(cls, rows: Iterable[tuple[str, Row]]) -> "DictWorld":
@@ -75,14 +80,14 @@ class DictWorld:
     @cached_property
     def directory(self) -> Directory:
         """Everybody of this world."""
-        directory = Directory.of(
+        return Directory.of(
             self.schema,
             users=self.all("user"),
             role_members=self.all("role_member"),
+            grants=map(stored, self.all("grant")),
             teams=self.all("team"),
             team_members=self.all("team_member"),
         )
-        return attrs.evolve(directory, rules=tuple(map(rule_of, self.all("grant"))))
 
     @cached_property
     def evaluation(self) -> Evaluation:
@@ -91,8 +96,7 @@ class DictWorld:
 
     def allowed(self, policy: Policy, type_key: str, action: str, row: Row) -> bool:
         """Whether the policy's own expression allows the action on the row."""
-        scope = policy.scope(type_key, action)
-        return self.evaluation.test(scope, type_key, policy.actor.ids)(row) is True
+        return self._test(policy, type_key, policy.scope(type_key, action))(row) is True
 
     def readable(self, policy: Policy, type_key: str, row: Row) -> set[str]:
         """The fields of a readable row that may be read."""
@@ -106,13 +110,24 @@ class DictWorld:
         found = set()
         for f in self.schema.type(type_key).fields:
             held = answer(f.key)
-            if held is True or (
-                held is not False and self.evaluation.test(held, type_key, policy.actor.ids)(row) is True
-            ):
+            if held is True or (held is not False and self._test(policy, type_key, held)(row) is True):
                 found.add(f.key)
         return found
 
+    def _test(self, policy: Policy, type_key: str, condition: Lifted) -> Test:
+        """The condition, bound once for all rows."""
+        key = policy, type_key, condition.shape, condition.values
+        if key not in self._tests:
+            self._tests[key] = self.evaluation.test(condition, type_key, policy.actor.ids)
+        found: Test = self._tests[key]
+        return found
 
-def rule_of(row: Row) -> Rule:
+
+def stored(grant: Row) -> Row:
+    """A grant row whose ``where`` is an Expr, as a database keeps it."""
+    return grant | {"where": None if grant["where"] is None else to_json(grant["where"])}
+
+
+def rule_of(grant: Row) -> Rule:
     """The rule of a grant row whose ``where`` is an Expr."""
-    return Rule(**{name: row[name] for name in ("role", "on", "action", "scope", "where", "fields", "effect")})
+    return Rule.from_row(stored(grant))

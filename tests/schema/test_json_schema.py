@@ -211,6 +211,12 @@ def test_what_json_schema_cannot_say_the_parser_still_refuses(key: str, document
     assert accepted(record_type_of(Person), {"name": {"given": "Ada"}, key: document}) == (False, True)
 
 
+@pytest.mark.parametrize("key", ["share", "revenue"])
+def test_a_line_feed_at_the_end_is_refused_where_a_pattern_lets_it_through(key: str) -> None:
+    document = {"share": "12\n", "revenue": {"amount": "12\n", "currency": "EUR"}}[key]
+    assert accepted(record_type_of(Company), {"name": "x", key: document}) == (False, True)
+
+
 @pytest.mark.parametrize("document", [None, [], "x", 5, [("title", "x")]])
 def test_what_is_no_object_is_neither_valid_nor_parsed(document: Any) -> None:
     assert accepted(record_type_of(Note), document) == (False, False)

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import date, datetime
 from functools import partial
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, get_args
 from uuid import UUID
 
 import attrs
@@ -12,7 +12,7 @@ from crmkit.app.outcomes import BulkResult, Tally
 from crmkit.app.query import Query
 from crmkit.app.work import Work
 from crmkit.app.writing import WritePath
-from crmkit.errors import CrmkitError, InvalidQuery, NotFound
+from crmkit.errors import CrmkitError, InvalidQuery, InvalidRecord, NotFound, UsageError
 from crmkit.history import Version
 from crmkit.query import Expr, Path
 from crmkit.records import Activity, Deal, Stage
@@ -21,6 +21,7 @@ from crmkit.schema.parsing import Form
 from crmkit.schema.schema import suggestion
 from crmkit.schema.types import Reference
 from crmkit.store.reader import Group
+from crmkit.values.text import shown
 
 __all__ = ["Activities", "Collection", "Deals"]
 
@@ -94,21 +95,22 @@ class Collection(Generic[T]):
 
     def create(self, values: Mapping[str, Any] | T | None = None, /, **fields: Any) -> T:
         """A new record. Raises InvalidRecord with every problem, Duplicate, Denied, Vetoed; then nothing is kept."""
-        given = values if isinstance(values, Record) else {**(values or {}), **fields}
+        given = values if isinstance(values, Record) else _given(values, fields)
         return self._single("create", lambda tally: self._writes.create(self.type.key, [(0, given)], tally))
 
     def update(self, target: T | UUID | str, values: Mapping[str, Any] | None = None, /, **fields: Any) -> T:
         """The record with new values; nothing given that differs, nothing written. Raises as create, and Conflict."""
-        row = (0, target, {**(values or {}), **fields})
+        row = (0, target, _given(values, fields))
         return self._single("update", lambda tally: self._writes.update(self.type.key, [row], tally))
 
     def delete(self, target: T | UUID | str) -> None:
         """Delete the record; it stays in history. Raises InvalidRecord (``referenced``), Denied, Conflict, Vetoed."""
-        self._verb("delete", lambda tally: self._writes.delete(self.type.key, [(0, target)], tally))
+        with self.session.doing(f"{self.type.key}.delete"):
+            self._writes.delete(self.type.key, [(0, target)], _Raising())
 
     def upsert(self, values: Mapping[str, Any] | None = None, /, *, by: str | tuple[str, ...], **fields: Any) -> T:
         """The record with the same value in ``by`` updated, or a new one. Raises InvalidQuery if several have it."""
-        given = {**(values or {}), **fields}
+        given = _given(values, fields)
         found = self._matching(given, _names(by), "python")
         return self.create(given) if found is None else self.update(found, given)
 
@@ -117,15 +119,14 @@ class Collection(Generic[T]):
         return WritePath(self.session)
 
     def _single(self, verb: str, write: Callable[[Tally], None]) -> T:
-        return self.get(self._verb(verb, write).rows[0][2])  # type: ignore[arg-type]
-
-    def _verb(self, verb: str, write: Callable[[Tally], None]) -> Tally:
         tally = _Raising()
         with self.session.doing(f"{self.type.key}.{verb}"):
             write(tally)
-        return tally
+            return self.session.written_record(self.type.key, tally.rows[0][2])  # type: ignore[arg-type,no-any-return]
 
     def _matching(self, given: Mapping[str, Any], by: tuple[str, ...], form: Form) -> T | None:
+        if not isinstance(given, Mapping):
+            raise InvalidRecord(f"{shown(given)} is not a mapping of fields to values", code="not_a_mapping")
         parsed = self.session.parser(self.type.key).change({key: given.get(key) for key in by}, form=form)
         if any(value is None for value in parsed.values()):
             raise InvalidQuery(f"upsert needs a value for {' and '.join(by)}", code="no_key", field=by[0])
@@ -151,7 +152,7 @@ class Collection(Generic[T]):
         nothing is kept. ``form="text"`` reads cells of a file. ``progress`` is told how many rows each block had.
         """
         with self.session.bulk(f"{self.type.key}.create_many", stop=stop, dry_run=dry_run) as tally:
-            self._writes.create(self.type.key, enumerate(rows), tally, form, progress)
+            self._writes.create(self.type.key, enumerate(rows), tally, _form(form), progress)
         return self.session.result(tally, dry_run)
 
     def update_many(
@@ -164,9 +165,9 @@ class Collection(Generic[T]):
         progress: Callable[[int], None] | None = None,
     ) -> BulkResult:
         """Many updates: pairs of record (or id) and values. See create_many."""
-        numbered = ((i, target, values) for i, (target, values) in enumerate(rows))
+        numbered = ((i, *_pair(row)) for i, row in enumerate(rows))
         with self.session.bulk(f"{self.type.key}.update_many", stop=stop, dry_run=dry_run) as tally:
-            self._writes.update(self.type.key, numbered, tally, form, progress)
+            self._writes.update(self.type.key, numbered, tally, _form(form), progress)
         return self.session.result(tally, dry_run)
 
     def delete_many(
@@ -193,9 +194,10 @@ class Collection(Generic[T]):
     ) -> BulkResult:
         """Many upserts, in the order of the rows, so that a later row finds what an earlier one made."""
         with self.session.bulk(f"{self.type.key}.upsert_many", stop=stop, dry_run=dry_run) as tally:
+            names, form = _names(by), _form(form)
             for i, given in enumerate(rows):
                 try:
-                    found = self._matching(given, _names(by), form)
+                    found = self._matching(given, names, form)
                 except CrmkitError as error:
                     tally.refuse(i, error)
                     continue
@@ -247,8 +249,28 @@ class _Raising(Tally):
         raise error
 
 
-def _names(by: str | tuple[str, ...]) -> tuple[str, ...]:
-    return (by,) if isinstance(by, str) else tuple(by)
+def _form(form: Any) -> Form:
+    if form not in get_args(Form):
+        raise UsageError(f"{shown(form)} is no form of values", code="bad_form", hint="python, text or json")
+    return form  # type: ignore[no-any-return]
+
+
+def _names(by: Any) -> tuple[str, ...]:
+    names = (by,) if isinstance(by, str) else by
+    if not isinstance(names, tuple | list) or not names or not all(isinstance(name, str) for name in names):
+        raise InvalidQuery(f"{shown(by)} names no field", code="no_key", hint='by="email", or by=("account", "label")')
+    return tuple(names)
+
+
+def _given(values: Any, fields: dict[str, Any]) -> dict[str, Any]:
+    if values is not None and not isinstance(values, Mapping):
+        raise InvalidRecord(f"{shown(values)} is not a mapping of fields to values", code="not_a_mapping")
+    return {**(values or {}), **fields}
+
+
+def _pair(row: Any) -> tuple[Any, Any]:
+    """Record and values; of anything else, nothing that could be taken for them."""
+    return row if isinstance(row, tuple) and len(row) == 2 else (None, None)
 
 
 class Deals(Collection[Deal]):

@@ -1,5 +1,6 @@
 """The front door: one CRM over one database."""
 
+import logging
 from collections.abc import Iterable
 from datetime import datetime
 from functools import cached_property
@@ -16,6 +17,7 @@ from crmkit.app.health import Finding, examine
 from crmkit.app.outbox import outbox_of
 from crmkit.app.session import Session
 from crmkit.app.tenants import DEFAULT_TENANT, Tenants
+from crmkit.errors import StorageError
 from crmkit.permissions import SYSTEM, Actor
 from crmkit.schema import Record
 from crmkit.store.tenants import Tenant
@@ -25,6 +27,8 @@ if TYPE_CHECKING:
     from sqlalchemy.orm import Session as HostSession
 
 __all__ = ["BUILTIN_PLUGINS", "CRM"]
+
+_log = logging.getLogger("crmkit")
 
 BUILTIN_PLUGINS = (
     "crmkit.plugins.sales_pipeline",
@@ -88,7 +92,7 @@ class CRM(Foundation):
             self.tenants.admit(DEFAULT_TENANT, admin)
 
     def examine(self) -> list[Finding]:
-        """What an operator should know: is the database reachable, at this release, rightly set up, are plugins told."""
+        """What an operator should know: is the database there, at this release, set up well, are plugins told."""
         return list(examine(self, self.session))
 
     def dispose(self) -> None:
@@ -120,7 +124,7 @@ class CRM(Foundation):
             to_micros(as_of)
         unit = self.database.open(on)
         try:
-            who = actor.id if isinstance(actor, Record) else actor
+            who: Any = getattr(actor, "id", None) if isinstance(actor, Record) else actor
             session = Session(
                 self,
                 who,
@@ -139,7 +143,12 @@ class CRM(Foundation):
         return session
 
     def _committed(self, session: Session) -> None:
-        self.deliver(session.tenant.key, session.changeset_id)
+        for changeset_id in session.committed:
+            try:
+                self.deliver(session.tenant.key, changeset_id)
+            except StorageError as error:
+                # What was committed is committed, and must not look as if it were not; the outbox keeps the rest.
+                _log.warning("plugins will be told of changeset %s later: %s", changeset_id, error)
 
     def system(self, **options: Any) -> Session:
         """A session of the system, which may do everything: ``crm.session(SYSTEM, ...)`` spelled short."""
@@ -150,8 +159,8 @@ class CRM(Foundation):
         """The tenants: made, listed, chosen by key. Who needs only one never meets it."""
         return Tenants(self, self.session)
 
-    def _tenant(self, unit: Any, key: str) -> Tenant:
-        found = self._tenants.get(key)
+    def _tenant(self, unit: Any, key: Any) -> Tenant:
+        found = self._tenants.get(key) if isinstance(key, str) else None
         if found is None:
             found = self._tenants[key] = self.registry.find(unit, key)
         return found

@@ -25,7 +25,7 @@ DEFINITIONS = frozenset({"custom_field", "grant", "segment", "stage"})
 
 def stored(values: Mapping[str, Any] | Record) -> Mapping[str, Any] | Record:
     """The values with expressions, written as Python or as text in ``where``, in the form in which they are stored."""
-    if isinstance(values, Record):
+    if not isinstance(values, Mapping):
         return values
     where = values.get("where")
     if isinstance(where, str):

@@ -7,6 +7,7 @@ from uuid import UUID
 from sqlalchemy import URL, Engine
 
 from crmkit.app.loading import POLICY_TYPES, SCHEMA_TYPES, TenantSchema, load_actor, load_rules, load_schema
+from crmkit.errors import UnknownActor
 from crmkit.permissions import ACTIONS, Actions, Actor, Rule
 from crmkit.records import BUILTIN_RECORDS
 from crmkit.schema import FieldType, Record, Schema, record_type_of
@@ -17,6 +18,7 @@ from crmkit.store.plans import Shelf, View
 from crmkit.store.reader import Reader
 from crmkit.store.tenants import Registry, Tenant, TenantState
 from crmkit.values import Clock, IdFactory, SystemClock
+from crmkit.values.text import shown
 
 __all__ = ["Foundation", "Unresolved"]
 
@@ -84,6 +86,8 @@ class Foundation:
             if who.kind == "system":
                 return who, ()
             return who, load_rules(session.present_reader(), who.role_ids)
+        if not isinstance(who, UUID | str):
+            raise UnknownActor(f"{shown(who)} is no actor", hint="an e-mail address, a user, an id, or SYSTEM")
         key, version = (session.tenant.id, who), session.state.policy_version
         cached = self._actors.get(key)
         own = session.touched(POLICY_TYPES)

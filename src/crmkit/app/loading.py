@@ -1,12 +1,13 @@
 """What a session needs to know before it starts: the tenant's schema, its segments, who the actor is and may do."""
 
+import hashlib
 from collections.abc import Hashable, Iterable, Mapping
 from typing import Any
 from uuid import UUID
 
 import attrs
 
-from crmkit.errors import UnknownActor
+from crmkit.errors import InputError, UnknownActor
 from crmkit.permissions.actor import Actor, Teams
 from crmkit.permissions.grants import Rule
 from crmkit.query import Expr
@@ -16,6 +17,7 @@ from crmkit.schema import FieldType, Schema
 from crmkit.schema.custom import FieldDefinition, ObjectDefinition, tenant_schema
 from crmkit.store.reader import Reader
 from crmkit.values import fold
+from crmkit.values.text import shown
 
 __all__ = [
     "BASE_OBJECT",
@@ -57,15 +59,16 @@ def load_schema(reader: Reader, declared: Schema, field_types: Mapping[str, type
     objects = list(reader.records("custom_object"))
     fields = list(reader.records("custom_field"))
     segments = list(reader.records("segment"))
-    token = tuple((r.id, r.version) for r in (*objects, *fields, *segments))
-    schema = tenant_schema(
-        declared,
-        [ObjectDefinition(o.key, o.plural, o.label) for o in objects],
-        [field_definition(f) for f in fields],
-        field_types,
-        declared.types[BASE_OBJECT],
-    )
-    return TenantSchema(schema, {fold(s.name): (s.on, s.where) for s in segments}, token)
+    made = [ObjectDefinition(o.key, o.plural, o.label) for o in objects]
+    added = [field_definition(f) for f in fields]
+    named = {fold(s.name): (s.on, s.where) for s in segments}
+    schema = tenant_schema(declared, made, added, field_types, declared.types[BASE_OBJECT])
+    return TenantSchema(schema, named, _token(made, added, named))
+
+
+def _token(*contents: Any) -> str:
+    """The same for the same contents only: ids and versions are not enough, since what was rolled back had them too."""
+    return hashlib.sha256(repr(contents).encode()).hexdigest() if any(contents) else ""
 
 
 _DEFINITION = tuple(a.name for a in attrs.fields(FieldDefinition))
@@ -85,17 +88,20 @@ def _equal(field: str, value: Any) -> Lifted:
 
 def find_user(reader: Reader, who: str | UUID) -> Any:
     """The user of that e-mail address or id. Raises UnknownActor."""
-    found = (
-        [reader.get("user", who)]
-        if isinstance(who, UUID)
-        else list(reader.records("user", _equal("email", who), limit=1))
-    )
-    if not found or found[0] is None:
+    try:
+        found = (
+            reader.get("user", who)
+            if isinstance(who, UUID)
+            else next(reader.records("user", _equal("email", who), limit=1), None)
+        )
+    except InputError:
+        found = None  # no address at all
+    if found is None:
         raise UnknownActor(
-            f"there is no user {str(who)!r:.200} in this tenant",
+            f"there is no user {shown(who) if not isinstance(who, UUID) else who} in this tenant",
             hint="the first one is made by crm.migrate(admin=...), others by me.users.create(...)",
         )
-    return found[0]
+    return found
 
 
 def load_actor(reader: Reader, who: str | UUID) -> Actor:

@@ -93,6 +93,8 @@ class Query(Generic[T]):
 
     def blocks(self, size: int = 2_000) -> Iterator[list[T]]:
         """All records in no order, in lists, in constant memory: for exports."""
+        if type(size) is not int or size < 1:
+            raise InvalidQuery(f"{size!r:.40} is not a number of records", code="bad_limit")
         return self.session.reader.stream(self.type.key, self._lifted(), size)
 
     def totals(self, by: Any = (), sums: Any = ()) -> list[Group]:

@@ -13,7 +13,7 @@ from crmkit.app.loading import BASE_OBJECT, POLICY_TYPES, SCHEMA_TYPES
 from crmkit.app.outbox import note
 from crmkit.app.work import Work
 from crmkit.app.writing import WritePath
-from crmkit.errors import NotFound
+from crmkit.errors import NotFound, UsageError
 from crmkit.history import UndoResult
 from crmkit.permissions import Decision, Directory, explain, who_can
 from crmkit.records import Account, Contact, Lead, Pipeline, Product, Role, Segment, Stage, Tag, Team, User
@@ -21,7 +21,7 @@ from crmkit.schema import Record, record_type_of
 from crmkit.schema.schema import suggestion
 from crmkit.store.changesets import Changeset
 from crmkit.store.writer import Stamp
-from crmkit.values import from_micros
+from crmkit.values import from_micros, parse_id
 
 __all__ = ["Session"]
 
@@ -75,7 +75,7 @@ class Session(Work):
 
     def undo(self, changeset_id: UUID | Changeset) -> UndoResult:
         """Take a changeset back; see ``crmkit.app.commands.undo``."""
-        wanted = changeset_id.id if isinstance(changeset_id, Changeset) else changeset_id
+        wanted = changeset_id.id if isinstance(changeset_id, Changeset) else parse_id(changeset_id)
         return self.do(Undo(wanted))  # type: ignore[no-any-return]
 
     @property
@@ -95,12 +95,14 @@ class Session(Work):
         """
         self.crm.actions.checked(action)
         type_key, row = self._row(record)
+        self.crm.actions.checked(action)
         world = StoredWorld(self.system_reader)
         return explain(self.policy, type_key, action, row, world, self.view.moment, self.tenant_schema.segment)
 
     def who_can(self, record: Record, action: str) -> tuple[tuple[User, Decision], ...]:
         """The active users who may do this with the record, each with the reasons. Needs the right to read users."""
         type_key, row = self._row(record)
+        self.crm.actions.checked(action)
         reader = self.present_reader()
         directory = Directory.of(
             self.schema, **{name: list(reader.records(name.removesuffix("s"))) for name in _DIRECTORY}
@@ -144,20 +146,32 @@ class Session(Work):
         finally:
             self._closed = True
             self.unit.close()
-        committed = error is None and not self.dry_run and self._stamp is not None and self.unit.owns
-        if committed and self.after_commit is not None:
+        if self.committed and self.unit.owns and self.after_commit is not None:
             self.after_commit(self)
 
     def commit(self) -> None:
-        """Write the changeset and keep everything. The ``with`` block does it."""
-        if self._stamp is not None:
-            self._seal(self._stamp)
-        self.unit.commit()
+        """Write the changeset and keep everything; the ``with`` block does it. What is done after is another changeset.
+
+        Raises UsageError in a dry run.
+        """
+        if self.dry_run:
+            raise UsageError("a dry run keeps nothing", code="dry_run", hint="open a session without dry_run")
+        stamp = self._stamp
+        if stamp is not None and stamp.changeset_id not in self.committed:
+            self._seal(stamp)
+            self.unit.commit()
+            self.committed.append(stamp.changeset_id)
+            self.written.clear()
+            self._commands.clear()
+            self._undoes = None
+        else:
+            self.unit.commit()
 
     def _seal(self, stamp: Stamp) -> None:
         schema, policy = bool(self._bumps & SCHEMA_TYPES), bool(self._bumps & POLICY_TYPES)
         if schema or policy:
-            self.crm.registry.bump(self.unit, self.tenant.id, schema=schema, policy=policy)
+            mark = self.ids.new().int & _MARK
+            self.crm.registry.bump(self.unit, self.tenant.id, mark, schema=schema, policy=policy)
         changeset = Changeset(
             stamp.changeset_id,
             self.actor.id,
@@ -177,5 +191,8 @@ class Session(Work):
         self._closed = True
         self.unit.close()
 
+
+_MARK = 2**62 - 1
+"""The bits of an id that differ between any two: what is cached of a tenant is known by them."""
 
 _DIRECTORY = ("users", "role_members", "grants", "teams", "team_members")

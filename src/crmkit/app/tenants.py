@@ -11,7 +11,7 @@ from crmkit.errors import NotFound
 from crmkit.permissions import SYSTEM
 from crmkit.schema.field import checked_key
 from crmkit.store.tenants import Tenant
-from crmkit.values import clean_text, fold, to_micros, zone
+from crmkit.values import Money, clean_text, fold, to_micros, zone
 
 __all__ = ["DEFAULT_TENANT", "Tenants"]
 
@@ -35,14 +35,18 @@ class Tenants:
         """
         checked_key(key, "tenant")
         zone(zone_name)
+        Money(0, currency)
+        label = clean_text(name or key, max_length=255)
         crm = self.crm
         with crm.database.open() as unit:
-            label = clean_text(name or key, max_length=255)
             tenant = crm.registry.create(unit, key, label, zone_name, currency, to_micros(crm.clock.now()))
-            unit.commit()
-        if furnished:
-            with self.open(SYSTEM, tenant=key, reason="a new tenant", origin="setup") as me:
+            if furnished:
+                # In the same transaction: a tenant without roles would let nobody in.
+                me = Session(crm, SYSTEM, tenant=tenant, unit=unit, reason="a new tenant", origin="setup")
                 furnish(me)
+                me.commit()
+            else:
+                unit.commit()
         return tenant
 
     def list(self) -> list[Tenant]:

@@ -19,7 +19,7 @@ from crmkit.app.loading import POLICY_TYPES, SCHEMA_TYPES, TenantSchema
 from crmkit.app.outcomes import BulkResult, Tally
 from crmkit.errors import Denied, NotFound, UsageError
 from crmkit.history import History, RecordChange
-from crmkit.permissions import Actor, HistoryRights, Policy
+from crmkit.permissions import Actor, FieldRights, HistoryRights, Policy
 from crmkit.query.context import ALL_RIGHTS, Guard, Moment
 from crmkit.query.lift import Lifted, lift
 from crmkit.query.text import parse
@@ -34,11 +34,16 @@ from crmkit.store.plans import View
 from crmkit.store.reader import Reader
 from crmkit.store.tenants import Tenant, TenantState
 from crmkit.store.writer import Stamp, Writer
-from crmkit.values import IdFactory, local_date, to_micros, zone
+from crmkit.values import IdFactory, clean_text, local_date, parse_id, to_micros, zone
+from crmkit.values.text import shown
 
 __all__ = ["Work"]
 
 _LOG = 1_000
+
+
+_REASON_LENGTH = 2_000
+_ORIGIN_LENGTH = 100
 
 
 class Work:
@@ -64,13 +69,14 @@ class Work:
         self.tenant = tenant
         self.unit = unit
         self.dry_run = dry_run
-        self.reason = reason
-        self.origin = origin
-        self.causation = causation
+        self.reason = None if reason is None else clean_text(reason, max_length=_REASON_LENGTH, multiline=True)
+        self.origin = clean_text(origin, max_length=_ORIGIN_LENGTH)
+        self.causation = None if causation is None else parse_id(causation)
         self.as_of = as_of
         self.started_at = crm.clock.now()
         self.ids: IdFactory = crm.ids
         self.state: TenantState = crm.registry.state(unit, tenant.id)
+        self.committed: list[UUID] = []
         self._stamp: Stamp | None = None
         self._commands: list[str] = []
         self._doing = 0
@@ -161,6 +167,17 @@ class Work:
         """Decides rights on single records."""
         return Judge(self.view, self.system_reader)
 
+    def written_record(self, type_key: str, record_id: UUID) -> Any:
+        """A record as a verb hands it back to the actor who wrote it: of one that the actor may not see (any more), the
+        fields the actor may read of others. Raises NotFound.
+        """
+        found = self.reader.get(type_key, record_id)
+        if found is None and not self.policy.unlimited:
+            found = self.reading(attrs.evolve(self.view, guard=FieldRights(self.policy))).get(type_key, record_id)
+        if found is None:
+            raise NotFound(f"there is no such {self.type_of(type_key).label.lower()}", field="id")
+        return found
+
     def type_of(self, name: str) -> RecordType:
         """The record type as it stands in this tenant, by key or plural. Raises NotFound."""
         return self.schema.type(name)
@@ -175,7 +192,10 @@ class Work:
 
     def do(self, command: Command[Any]) -> Any:
         """Do a command: what its verb does, from an object."""
-        with self.doing(command.name):
+        if not isinstance(command, Command):
+            raise UsageError(f"{shown(command)} is no command", code="not_a_command", hint="such as Tag(deal, 'vip')")
+        # A command of every noun is remembered by the noun it was done with.
+        with self.doing(command.name.replace("*", getattr(command, "type_key", "*"), 1)):
             return command.run(self)
 
     @contextmanager
@@ -235,7 +255,7 @@ class Work:
     def writer(self) -> Writer:
         """The writer under this session's one changeset."""
         self.may_write()
-        if self._stamp is None:
+        if self._stamp is None or self._stamp.changeset_id in self.committed:
             self._stamp = Stamp(self.ids.new(), to_micros(self.crm.clock.now()), self.actor.id)
         return Writer(self.crm.database, self.crm.shelf, self.unit, self.view, self._stamp)
 
@@ -259,7 +279,7 @@ class Work:
 
     def changes_of(self, changeset_id: UUID | Changeset) -> Iterator[RecordChange]:
         """What a changeset did to each record, as the actor may see it. Raises NotFound."""
-        wanted = changeset_id.id if isinstance(changeset_id, Changeset) else changeset_id
+        wanted = changeset_id.id if isinstance(changeset_id, Changeset) else parse_id(changeset_id)
         self.changesets.get(self.unit, wanted)
         return self.history().changes(wanted)
 
@@ -281,7 +301,7 @@ class Work:
         return answer if isinstance(answer, bool) else self.judge.meets(type_key, answer, row) is True
 
     def readable_fields(self, type_key: str) -> list[Field]:
-        """The fields of a type that the actor may read of some records at least: id, the type's own, then the system's."""
+        """The fields of a type that the actor may read of some records at least: the id, its own, the system's."""
         record_type, guard = self.type_of(type_key), self.view.guard
         keys = dict.fromkeys(("id", *(f.key for f in record_type.fields), *record_type.by_key))
         return [record_type.by_key[key] for key in keys if guard.field(record_type.key, key) is not False]

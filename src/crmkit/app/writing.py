@@ -4,8 +4,7 @@ A single create is a batch of one. Everything that changes a record passes throu
 command, a plugin, an import, an undo.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from itertools import islice
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 from uuid import UUID
 
@@ -13,6 +12,7 @@ import attrs
 
 from crmkit.app.definitions import DEFINITIONS, check_definition, stored
 from crmkit.app.outcomes import Tally
+from crmkit.app.references import Referrers, existence_check, news
 from crmkit.app.work import Work
 from crmkit.errors import Conflict, CrmkitError, Denied, Duplicate, InvalidRecord, NotFound, Problem, UsageError, Vetoed
 from crmkit.query.lift import Lifted
@@ -73,7 +73,7 @@ class WritePath:
         record_type = self.session.type_of(type_key)
         if type_key in DEFINITIONS:
             rows = ((row, target, stored(values)) for row, target, values in rows)  # type: ignore[misc]
-        for block in _blocks(rows):
+        for block in _blocks(rows, lambda row: row[1]):
             current = self._current(type_key, [target for _, target, _ in block])
 
             def change(
@@ -128,7 +128,7 @@ class WritePath:
     ) -> None:
         """Deletes records: they move to history. Links to them go with them; other references refuse the delete."""
         record_type = self.session.type_of(type_key)
-        for block in _blocks(rows):
+        for block in _blocks(rows, lambda row: row[1]):
             current = self._current(type_key, [target for _, target in block])
 
             def change(row: int, target: Any, current: dict[UUID, Any] = current) -> Change:
@@ -141,19 +141,31 @@ class WritePath:
                 progress(len(block))
 
     def restore(self, type_key: str, rows: Iterable[tuple[int, Any]], tally: Tally) -> None:
-        """Brings deleted records back as they were: row and the last version, whose successor they become."""
-        record_type = self.session.type_of(type_key)
-        for block in _blocks(rows):
+        """Brings deleted records back as they were: row and the last version, whose successor they become.
 
-            def change(row: int, lost: Any) -> Change:
+        Those that somebody else has brought back and deleted since are refused (``not_last``).
+        """
+        record_type = self.session.type_of(type_key)
+        for block in _blocks(rows, lambda row: row[1]):
+            ended = self.session.system_reader.ended(type_key, [lost.id for _, lost in block])
+
+            def change(row: int, lost: Any, ended: Mapping[UUID, tuple[int, int]] = ended) -> Change:
                 values = {f.key: lost[f.key] for f in record_type.fields}
                 if not self.trusted:
                     self._may_create(record_type, {**values, "id": lost.id}, ())
+                if ended.get(lost.id, (0, 0))[0] != lost.version:
+                    raise Conflict("it was brought back and deleted again since", code="not_last", field="id")
                 return Change("create", type_key, lost.id, None, values, frozenset(), row)
 
-            lost = dict(block)
             changes = self._each(block, tally, change)
-            self._finish(record_type, changes, tally, lost)
+            returning = {
+                row: NewRow(
+                    lost.id, {}, lost.version + 1, to_micros(lost.created_at), lost.created_by, ended[lost.id][1]
+                )
+                for row, lost in block
+                if lost.id in ended
+            }
+            self._finish(record_type, changes, tally, returning)
 
     # ------------------------------------------------------------------------------------- from values to changes
 
@@ -170,17 +182,12 @@ class WritePath:
                 if change is not None:
                     changes.append(change)
                 else:
-                    tally.did(row, "unchanged", self._id_of(item))
+                    tally.did(row, "unchanged", Reference("*").parse(item[1]))  # type: ignore[index]
         return changes
-
-    @staticmethod
-    def _id_of(item: Any) -> UUID:
-        target = item[1]
-        return target if isinstance(target, UUID) else Reference("*").parse(target)
 
     def _new(self, record_type: RecordType, row: int, given: Mapping[str, Any] | Record, form: Form) -> Change:
         session = self.session
-        keys = frozenset(given) if isinstance(given, Mapping) else frozenset()
+        keys = _given(record_type, given)
         values = session.parser(record_type.key).create(given, form=form, row=row)
         actor = session.actor
         if record_type.owned and "owner" not in keys and values["owner"] is None:
@@ -210,13 +217,8 @@ class WritePath:
             raise _denied(action, record_type)
 
     def _current(self, type_key: str, targets: Sequence[Any]) -> dict[UUID, Any]:
-        ids = []
-        for target in targets:
-            try:
-                ids.append(Reference("*").parse(target))
-            except CrmkitError:
-                continue  # refused with its reason when its row's turn comes
-        return {r.id: r for r in self.session.system_reader.by_ids(type_key, list(dict.fromkeys(ids)))}
+        ids = [record_id for target in targets if (record_id := _id_of(target)) is not None]
+        return {r.id: r for r in self.session.system_reader.by_ids(type_key, ids)}
 
     def _target(self, record_type: RecordType, target: Any, current: Mapping[UUID, Any], action: str) -> Any:
         """The record as it is now, if the actor sees it, may do this, and has not read an older version."""
@@ -268,17 +270,26 @@ class WritePath:
     # -------------------------------------------------------------------------------------- from changes to rows
 
     def _finish(
-        self, record_type: RecordType, changes: list[Change], tally: Tally, lost: Mapping[int, Any] | None = None
+        self,
+        record_type: RecordType,
+        changes: list[Change],
+        tally: Tally,
+        returning: Mapping[int, NewRow] | None = None,
     ) -> None:
         """Asks plugins, checks what one record alone cannot tell, and writes."""
+        if changes and changes[0].kind != "delete":
+            changes = self._chosen(record_type, changes, tally)
         changes = self._heard(record_type, changes, tally)
         for check in (self._checked, self._referring, self._unique):
             if changes:
                 changes = check(record_type, changes, tally)
         if changes:
-            self._write(record_type, changes, lost or {})
+            late = self._write(record_type, changes, returning or {})
             for change in changes:
-                tally.did(change.row, _DONE[change.kind], change.id)
+                if change.id in late:
+                    tally.refuse(change.row, self._too_late(record_type, change))
+                else:
+                    tally.did(change.row, _DONE[change.kind], change.id)
 
     def _heard(self, record_type: RecordType, changes: list[Change], tally: Tally) -> list[Change]:
         """The changes after every plugin that listens to the type has amended or refused them."""
@@ -309,7 +320,8 @@ class WritePath:
             del by_row[amended.row]
             tally.refuse(amended.row, error)
         else:
-            by_row[amended.row] = attrs.evolve(original, values={**original.values, **parsed})
+            given = original.given - parsed.keys()
+            by_row[amended.row] = attrs.evolve(original, values={**original.values, **parsed}, given=given)
 
     def _checked(self, record_type: RecordType, changes: list[Change], tally: Tally) -> list[Change]:
         """Definitions mean something, and the validation expressions of custom fields hold."""
@@ -345,64 +357,31 @@ class WritePath:
         rows = ((i, record_id, {field.key: None}) for i, record_id in enumerate(holders))
         WritePath(self.session, trusted=True).update(field.on, rows, Tally(stop=True))
 
+    def _chosen(self, record_type: RecordType, changes: list[Change], tally: Tally) -> list[Change]:
+        """What somebody refers to exists and may be read; before plugins can say anything about it."""
+        reader = self.session.system_reader if self.trusted else self.session.reader
+        check = existence_check(self.session, reader, record_type, changes, chosen=True)
+        return changes if check is None else _sifted(changes, tally, check)
+
     def _referring(self, record_type: RecordType, changes: list[Change], tally: Tally) -> list[Change]:
-        """What records refer to exists and may be read; what is deleted is not referred to."""
+        """What plugins refer to exists; what is deleted is not referred to, and its links go with it."""
         if changes[0].kind == "delete":
             return self._unreferenced(record_type, changes, tally)
-        known = self._known_references(record_type, changes)
-
-        def check(change: Change) -> None:
-            problems = [
-                Problem("unknown_reference", f"there is no such {f.type.to}", f.key)  # type: ignore[attr-defined]
-                for f, ids in known
-                if (value := change.values[f.key]) is not None and value not in ids and _news(change, f.key)
-            ]
-            if problems:
-                raise InvalidRecord(problems)
-
-        return _sifted(changes, tally, check) if known else changes
-
-    def _known_references(
-        self, record_type: RecordType, changes: list[Change]
-    ) -> list[tuple[Field, frozenset[UUID | None]]]:
-        session = self.session
-        wanted: dict[str, set[UUID]] = {}
-        fields = [f for f in record_type.fields if isinstance(f.type, Reference) and f.type.to != "*"]
-        for f in fields:
-            ids = {change.values[f.key] for change in changes if _news(change, f.key)} - {None, session.actor.id}
-            if ids:
-                wanted.setdefault(f.type.to, set()).update(ids)  # type: ignore[attr-defined]
-        reader = session.system_reader if self.trusted else session.reader
-        found = {to: frozenset(reader.existing(to, sorted(ids))) | {session.actor.id} for to, ids in wanted.items()}
-        return [(f, found[f.type.to]) for f in fields if f.type.to in found]  # type: ignore[attr-defined]
+        check = existence_check(self.session, self.session.system_reader, record_type, changes, chosen=False)
+        return changes if check is None else _sifted(changes, tally, check)
 
     def _unreferenced(self, record_type: RecordType, changes: list[Change], tally: Tally) -> list[Change]:
-        session = self.session
-        problems: dict[UUID, list[Problem]] = {}
-        deleted = {change.id for change in changes}
-        for other in session.schema.types.values():
-            for f in other.fields:
-                if not isinstance(f.type, Reference) or f.type.to not in (record_type.key, "*"):
-                    continue
-                if f.type.to == "*" and not other.link:
-                    continue
-                found = session.system_reader.referring(other.key, f.key, sorted(deleted))
-                referring = [r for r in found if r.id not in deleted]
-                if other.link:
-                    tally_links = Tally(stop=True)
-                    WritePath(session, trusted=True).delete(
-                        other.key, [(i, r.id) for i, r in enumerate(referring)], tally_links
-                    )
-                else:
-                    for r in referring:
-                        text = f"{other.plural} refer to it by {f.key}"
-                        problems.setdefault(r[f.key], []).append(Problem("referenced", text, f.key))
+        referrers = Referrers(self.session, record_type, self.trusted or self.session.policy.unlimited)
+        problems = referrers.problems(frozenset(change.id for change in changes))
 
         def check(change: Change) -> None:
             if change.id in problems:
-                raise InvalidRecord(dict.fromkeys(problems[change.id]))
+                raise InvalidRecord(problems[change.id])
 
-        return _sifted(changes, tally, check) if problems else changes
+        kept = _sifted(changes, tally, check)
+        for type_key, ids in referrers.links([change.id for change in kept]):
+            WritePath(self.session, trusted=True).delete(type_key, enumerate(ids), Tally(stop=True))
+        return kept
 
     def _unique(self, record_type: RecordType, changes: list[Change], tally: Tally) -> list[Change]:
         """Unique values are free, in the database and among the changes themselves."""
@@ -438,36 +417,71 @@ class WritePath:
         wanted = {
             key: tuple(change.values[f.key] for f in fields)
             for change in changes
-            if any(_news(change, f.key) for f in fields) and (key := _unique_key(fields, change.values)) is not None
+            if any(news(change, f.key) for f in fields) and (key := _unique_key(fields, change.values)) is not None
         }
         return self.session.system_reader.holders(record_type.key, fields, list(wanted.values())) if wanted else {}
 
-    def _write(self, record_type: RecordType, changes: list[Change], lost: Mapping[int, Any]) -> None:
+    def _write(
+        self, record_type: RecordType, changes: list[Change], returning: Mapping[int, NewRow]
+    ) -> frozenset[UUID]:
+        """Writes them; returns the ids of those that somebody else has changed in between."""
+        try:
+            return self._written(record_type, changes, returning)
+        except Duplicate as error:
+            raise _in_fields(record_type, error) from error
+
+    def _too_late(self, record_type: RecordType, change: Change) -> CrmkitError:
+        now = self.session.system_reader.get(record_type.key, change.id)
+        if now is None or change.before is None:
+            return NotFound(f"there is no such {record_type.label.lower()}", field="id")
+        return self._conflict(record_type, change.before, now)
+
+    def _written(
+        self, record_type: RecordType, changes: list[Change], returning: Mapping[int, NewRow]
+    ) -> frozenset[UUID]:
         session = self.session
         writer = session.writer()
         kind = changes[0].kind
         if kind == "create":
-            writer.insert(record_type.key, [_new_row(c, lost.get(c.row)) for c in changes])
+            writer.insert(record_type.key, [_new_row(c, returning.get(c.row)) for c in changes])
             refused: list[UUID] = []
         elif kind == "update":
             rows = [(c.id, _version(c), dict(c.values)) for c in changes]
             refused = writer.update(record_type.key, rows, frozenset().union(*(c.changed for c in changes)))
         else:
             refused = writer.delete(record_type.key, [(c.id, _version(c)) for c in changes])
-        if refused:
-            raise Conflict(
-                f"{len(refused)} of the {record_type.plural} changed while they were being written", hint="run it again"
-            )
-        session.wrote(record_type.key)
+        if len(refused) < len(changes):
+            session.wrote(record_type.key)
+        return frozenset(refused)
 
 
 _DONE: Mapping[str, Any] = {"create": "created", "update": "updated", "delete": "deleted"}
 
 
-def _blocks(rows: Iterable[T]) -> Iterable[list[T]]:
-    iterator = iter(rows)
-    while block := list(islice(iterator, BLOCK)):
+def _blocks(rows: Iterable[T], target: Callable[[T], Any] = lambda row: None) -> Iterator[list[T]]:
+    """Lists of rows, no two of which concern the same record: the later one sees what the earlier one did."""
+    block: list[T] = []
+    met: set[UUID] = set()
+    for row in rows:
+        record_id = _id_of(target(row))
+        if len(block) == BLOCK or record_id in met:
+            yield block
+            block, met = [], set()
+        block.append(row)
+        if record_id is not None:
+            met.add(record_id)
+    if block:
         yield block
+
+
+def _id_of(target: Any) -> UUID | None:
+    """The id a record, an id or its text stands for; None if it stands for none, which its row is told later."""
+    if target is None or type(target) is UUID:
+        return target
+    try:
+        return Reference("*").parse(target)
+    except CrmkitError:
+        return None
 
 
 def _sifted(changes: list[Change], tally: Tally, check: Callable[[Change], None]) -> list[Change]:
@@ -482,9 +496,21 @@ def _sifted(changes: list[Change], tally: Tally, check: Callable[[Change], None]
     return kept
 
 
-def _news(change: Change, key: str) -> bool:
-    """The change sets the field to something it was not before."""
-    return change.before is None or change.before[key] != change.values[key]
+def _given(record_type: RecordType, values: Any) -> frozenset[str]:
+    """The fields somebody set: all keys of a mapping; of a draft what is not as it is by itself."""
+    if not isinstance(values, Record):
+        return frozenset(values) if isinstance(values, Mapping) else frozenset()
+    declared = (f.key for f in record_type.declared if getattr(values, f.key, None) not in (None, f.default))
+    return frozenset((*declared, *values.custom))
+
+
+def _in_fields(record_type: RecordType, error: Duplicate) -> Duplicate:
+    """The database knows a custom field only by the slot it lies in."""
+    keys = {f.unique_slot: f.key for f in record_type.custom if f.unique_slot is not None}
+    if not keys.keys() & set(error.fields):
+        return error
+    problems = (attrs.evolve(p, field=keys.get(p.field or "", p.field)) for p in error.problems)
+    return Duplicate(attrs.evolve(p, message=f"another {record_type.key} has this {p.field}") for p in problems)
 
 
 def _unique_key(fields: tuple[Field, ...], values: Mapping[str, Any]) -> tuple[str, ...] | None:
@@ -494,10 +520,9 @@ def _unique_key(fields: tuple[Field, ...], values: Mapping[str, Any]) -> tuple[s
     return tuple(unique_text(f, values[f.key]) for f in fields)
 
 
-def _new_row(change: Change, lost: Any) -> NewRow:
-    if lost is None:
-        return NewRow(change.id, dict(change.values))
-    return NewRow(change.id, dict(change.values), lost.version + 1, to_micros(lost.created_at), lost.created_by)
+def _new_row(change: Change, returning: NewRow | None) -> NewRow:
+    values = dict(change.values)
+    return NewRow(change.id, values) if returning is None else attrs.evolve(returning, values=values)
 
 
 def _version(change: Change) -> int:

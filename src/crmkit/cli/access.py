@@ -69,8 +69,12 @@ def url_of(db: str) -> tuple[str, Path | None]:
 
 _DATABASE = (
     click.option(
-        "--db", metavar="URL", required=True, envvar="CRMKIT_DB", show_envvar=True, help="URL, or path of an SQLite
-        file."
+        "--db",
+        metavar="URL",
+        required=True,
+        envvar="CRMKIT_DB",
+        show_envvar=True,
+        help="URL, or path of an SQLite file.",
     ),
     click.option(
         "--tenant", metavar="KEY", default="default", envvar="CRMKIT_TENANT", show_envvar=True, help="Whose records."

@@ -6,7 +6,7 @@ from typing import Any
 import click
 
 from crmkit.cli.access import Access, access_options, format_option
-from crmkit.cli.output import Format, Table, write
+from crmkit.cli.output import Column, Format, Table, write
 
 __all__ = ["field"]
 
@@ -36,7 +36,8 @@ def list_(access: Access, on: str, form: Format) -> None:
             )
             for f in me.readable_fields(me.type_of(on).key)
         ]
-    write(Table.of("key type label kind required unique indexed options", rows), form)
+    keys = "key type label kind required unique indexed options"
+    write(Table([Column(key, clipped=True) for key in keys.split()], rows), form)
 
 
 def _option(ctx: click.Context, param: click.Parameter, given: tuple[str, ...]) -> dict[str, Any]:
@@ -63,7 +64,7 @@ def _option(ctx: click.Context, param: click.Parameter, given: tuple[str, ...]) 
     metavar="KEY=VALUE",
     multiple=True,
     callback=_option,
-    help="An option of the type, such as minimum=0 or 'choices=[\"a\",\"b\"]'; may be repeated.",
+    help='An option of the type, such as minimum=0 or \'choices=["a","b"]\'; may be repeated.',
 )
 @click.option("--label", default="", help="What people call it.")
 @click.option("--default", metavar="JSON", help="The value of records that are given none.")

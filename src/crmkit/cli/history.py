@@ -8,7 +8,7 @@ import click
 
 from crmkit.cli.access import Access, access_options, format_option
 from crmkit.cli.nouns import columns_of
-from crmkit.cli.output import Column, Format, Table, cell, write
+from crmkit.cli.output import Column, Format, Table, write
 from crmkit.cli.titles import Titles
 from crmkit.schema.types import Reference
 

@@ -22,11 +22,20 @@ __all__ = ["COMMANDS", "main"]
 COMMANDS: Mapping[str, tuple[str, str]] = MappingProxyType(
     {
         "changesets": ("crmkit.cli.history:changesets", "The latest changesets of which you may see something."),
-        "demo": ("crmkit.cli.demo.command:demo", "Load 8,800 real deals into a new database and show what crmkit does."),
+        "demo": (
+            "crmkit.cli.demo.command:demo",
+            "Load 8,800 real deals into a new database and show what crmkit does.",
+        ),
         "doctor": ("crmkit.cli.admin:doctor", "Examine a database; exits with 1 if something was found."),
-        "explain": ("crmkit.cli.explain:explain", "Why a record meets a condition, or why you may do something with it."),
+        "explain": (
+            "crmkit.cli.explain:explain",
+            "Why a record meets a condition, or why you may do something with it.",
+        ),
         "field": ("crmkit.cli.fields:field", "Add fields to record types, and list them."),
-        "history": ("crmkit.cli.history:history", "Every version of a record, of whatever type, deleted ones included."),
+        "history": (
+            "crmkit.cli.history:history",
+            "Every version of a record, of whatever type, deleted ones included.",
+        ),
         "migrate": ("crmkit.cli.admin:migrate", "Create or upgrade the tables of a database."),
         "undo": ("crmkit.cli.history:undo", "Take a changeset back, keeping what was changed since."),
     }

@@ -32,31 +32,23 @@ _COLUMNS = 8
 """Of a table nobody chose the fields of: what fits on a screen."""
 
 
-class _Limit(click.ParamType):
+def _limit(ctx: click.Context, param: click.Parameter, value: str) -> int | None:
     """A number of records, or ``all``, which is None."""
-
-    name = "limit"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int | None:
-        if value == "all":
-            return None
-        try:
-            return int(value)
-        except ValueError:
-            self.fail(f"{value!r} is neither a number nor 'all'", param, ctx)
+    if value == "all":
+        return None
+    try:
+        return int(value)
+    except ValueError:
+        raise click.BadParameter(f"{value!r} is neither a number nor 'all'", ctx, param) from None
 
 
-class _Instant(click.ParamType):
-    """An instant, as the field type reads it."""
-
-    name = "instant"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        return DateTime().operand(value)
+def _instant(ctx: click.Context, param: click.Parameter, value: str | None) -> Any:
+    """An instant, as the field type reads it. Raises InvalidValue."""
+    return None if value is None else DateTime().parse_text(value)
 
 
 _as_of = click.option(
-    "--as-of", metavar="INSTANT", type=_Instant(), help="As it was then, such as 2026-03-01T00:00:00+00:00."
+    "--as-of", metavar="INSTANT", callback=_instant, help="As it was then, such as 2026-03-01T00:00:00+00:00."
 )
 
 
@@ -82,8 +74,12 @@ def noun_group(plural: str) -> click.Group:
 def _list_command(plural: str, words: str) -> click.Command:
     @click.command("list", help=f"List {words} that you may see.")
     @click.option("--where", metavar="TEXT", help="A condition, such as 'name == \"ACME\"'; docs/querying.md has all.")
-    @click.option("--order", metavar="KEYS", help="Fields to sort by; '-recorded_at,name' is latest first, then by name.")
-    @click.option("--limit", metavar="N", type=_Limit(), default=_PAGE, help=f"At most so many, or 'all'; else {_PAGE}.")
+    @click.option(
+        "--order", metavar="KEYS", help="Fields to sort by; '-recorded_at,name' is latest first, then by name."
+    )
+    @click.option(
+        "--limit", metavar="N", callback=_limit, default=str(_PAGE), help=f"At most so many, or 'all'; else {_PAGE}."
+    )
     @click.option("--fields", "keys", metavar="KEYS", help="The fields to print, such as 'id,name'.")
     @_as_of
     @format_option

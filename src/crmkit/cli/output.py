@@ -12,12 +12,11 @@ import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import date, datetime
 from typing import Any, Literal
-from uuid import UUID
 
 import attrs
 import click
 
-__all__ = ["Column", "Format", "Table", "drawn", "plain", "visible", "write", "write_document"]
+__all__ = ["Column", "Format", "Table", "as_json", "drawn", "plain", "visible", "write", "write_document"]
 
 Format = Literal["table", "json", "csv"]
 
@@ -100,16 +99,17 @@ def write_document(document: Any) -> None:
     click.echo(json.dumps(plain(document), ensure_ascii=False, indent=2))
 
 
+def as_json(columns: Sequence[Column], row: Sequence[Any]) -> dict[str, Any]:
+    """A row as a JSON object."""
+    return {c.key: None if value is None else c.to_json(value) for c, value in zip(columns, row, strict=True)}
+
+
 def _json_lines(table: Table) -> Iterator[str]:
     """One array, an element on each line."""
     before = "["
     for row in table.rows:
-        document = {
-            column.key: None if value is None else column.to_json(value)
-            for column, value in zip(table.columns, row, strict=True)
-        }
         yield before if before == "[" else f"{before},"
-        before = json.dumps(document, ensure_ascii=False)
+        before = json.dumps(as_json(table.columns, row), ensure_ascii=False)
     if before == "[":
         yield "[]"
     else:

@@ -7,6 +7,7 @@ import attrs
 
 from crmkit.errors import Problem
 from crmkit.history.changes import RecordChange
+from crmkit.schema import record_type_of
 
 __all__ = ["UndoEntry", "UndoResult", "UndoStep", "plan_undo"]
 
@@ -45,10 +46,21 @@ def plan_undo(change: RecordChange, current: Any) -> UndoStep:
 def _undo_create(change: RecordChange, current: Any) -> UndoStep:
     if current is None:
         return UndoStep("keep", reason="the record was deleted since")
-    if change.after is not None and current.version != change.after.version:
-        edited = tuple(f.key for f in change.fields if current[f.key] != f.after)
-        return UndoStep("keep", kept=edited, reason="edited since")
-    return UndoStep("delete")
+    edited = _edited(change.after, current)
+    return UndoStep("keep", kept=edited, reason="edited since") if edited else UndoStep("delete")
+
+
+def _edited(then: Any, now: Any) -> tuple[str, ...]:
+    """The fields in which a record differs from one of its versions."""
+    keys = (*(f.key for f in record_type_of(now).fields), *now.custom)
+    return tuple(key for key in keys if _value(then, key) != now[key])
+
+
+def _value(record: Any, key: str) -> Any:
+    try:
+        return record[key]
+    except KeyError:
+        return None
 
 
 def _values(record: Any, change: RecordChange) -> dict[str, Any]:

@@ -18,6 +18,7 @@ from crmkit.permissions.checking import check
 from crmkit.permissions.directory import Directory
 from crmkit.permissions.evaluation import Evaluation
 from crmkit.permissions.explain import Decision, Reason, explain, who_can
+from crmkit.permissions.field_rights import FieldRights
 from crmkit.permissions.grants import Rule
 from crmkit.permissions.history_rights import HistoryRights
 from crmkit.permissions.policy import Policy
@@ -30,6 +31,7 @@ __all__ = [
     "Decision",
     "Directory",
     "Evaluation",
+    "FieldRights",
     "HistoryRights",
     "Policy",
     "Reason",

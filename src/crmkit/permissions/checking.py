@@ -9,10 +9,10 @@ import attrs
 
 from crmkit.errors import InvalidDefinition, InvalidQuery, InvalidValue, Problem
 from crmkit.permissions.actions import ACTIONS, ANY, FIELD_ACTIONS, Actions
-from crmkit.permissions.evaluation import Evaluation, no_segments
+from crmkit.permissions.evaluation import Evaluation
 from crmkit.permissions.grants import Rule
 from crmkit.permissions.scopes import Level, owner_path
-from crmkit.query.bind import SegmentSource
+from crmkit.query.bind import SegmentSource, no_segments
 from crmkit.query.context import Moment, Row
 from crmkit.query.nodes import Not, SharedWith, all_of, any_of, holds
 from crmkit.schema import RecordType, Schema
@@ -85,8 +85,9 @@ _SOME_MOMENT = Moment(datetime(2000, 1, 1, tzinfo=UTC), ZoneInfo("UTC"))
 def _where_problems(rule: Rule, types: list[RecordType], schema: Schema, segments: SegmentSource) -> Iterator[Problem]:
     if rule.where is None:
         return
-    # In the widest expression a policy makes of one rule, so that none is refused later for its size.
-    composed = all_of((any_of((rule.where, SharedWith(("read", "edit")))), Not(holds(rule.where))))
+    # As deep as a policy nests it, beside other rules and as a deny, so that none is refused later for its size.
+    among_others = any_of((rule.where, SharedWith(("read", "edit"))))
+    composed = all_of((among_others, Not(holds(among_others))))
     evaluation = Evaluation(schema, _NoRecords(), _SOME_MOMENT, segments)
     for record_type in types:
         try:

@@ -5,21 +5,17 @@ from collections.abc import Callable, Iterator
 import attrs
 
 from crmkit.query import Expr
-from crmkit.query.bind import Binder, SegmentSource
+from crmkit.query.bind import Binder, SegmentSource, no_segments
 from crmkit.query.bound import Bound, Comparison, Missing, Tagged
 from crmkit.query.context import Moment, Row, World, WorldContext
 from crmkit.query.lift import NOBODY, ActorIds, Lifted, lift
 from crmkit.query.terms import Aggregation, Operands, Scalar
 from crmkit.schema import Schema
 
-__all__ = ["Evaluation", "Test", "no_segments"]
+__all__ = ["Evaluation", "Test"]
 
 Test = Callable[[Row], bool | None]
 """True, False, or None for unknown, of one record."""
-
-
-def no_segments(name: str) -> None:
-    """The segments of a place that has none."""
 
 
 @attrs.frozen

@@ -8,11 +8,11 @@ import attrs
 
 from crmkit.permissions.actions import ANY
 from crmkit.permissions.directory import Directory
-from crmkit.permissions.evaluation import Evaluation, no_segments
+from crmkit.permissions.evaluation import Evaluation
 from crmkit.permissions.grants import Rule
 from crmkit.permissions.policy import SHARE_LEVELS, Policy
 from crmkit.permissions.scopes import Reach, has_owner
-from crmkit.query.bind import SegmentSource
+from crmkit.query.bind import SegmentSource, no_segments
 from crmkit.query.context import Moment, Row, World
 from crmkit.schema import RecordType
 

@@ -19,17 +19,19 @@ SCOPES = ("own", "team", "team_and_below", "all", "where")
 EFFECTS = ("allow", "deny")
 
 
-def _one_of(known: tuple[str, ...]) -> Any:
-    def validate(instance: object, attribute: "attrs.Attribute[str]", value: object) -> None:
-        if value not in known:
-            raise InvalidDefinition(
-                f"{value!r:.80} is no {attribute.name} of a grant",
-                code=f"unknown_{attribute.name}",
-                field=attribute.name,
-                hint=suggestion(str(value), known),
-            )
+def _scope(value: Any) -> str:
+    return _one_of(SCOPES, "scope", value)
 
-    return validate
+
+def _effect(value: Any) -> str:
+    return _one_of(EFFECTS, "effect", value)
+
+
+def _one_of(known: tuple[str, ...], name: str, value: Any) -> str:
+    if not isinstance(value, str) or value not in known:
+        hint = suggestion(str(value), known)
+        raise InvalidDefinition(f"{value!r:.80} is no {name} of a grant", code=f"unknown_{name}", field=name, hint=hint)
+    return value
 
 
 def _field_set(fields: Iterable[str] | None) -> frozenset[str] | None:
@@ -54,10 +56,10 @@ class Rule:
     role: UUID
     on: str
     action: str
-    scope: str = attrs.field(default="all", validator=_one_of(SCOPES))
+    scope: str = attrs.field(default="all", converter=_scope)
     where: Expr | None = attrs.field(default=None, eq=False)
     fields: frozenset[str] | None = attrs.field(default=None, converter=_field_set)
-    effect: str = attrs.field(default="allow", validator=_one_of(EFFECTS))
+    effect: str = attrs.field(default="allow", converter=_effect)
     reach: Reach = attrs.field(init=False, repr=False)
     """The records the rule concerns."""
 

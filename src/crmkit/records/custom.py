@@ -18,7 +18,13 @@ class CustomObject(Record):
     label: str = field(Text(max_length=100))
 
 
-@record_type("custom_field", plural="custom_fields", title="key", link=True, unique=(("on", "column"),))
+@record_type(
+    "custom_field",
+    plural="custom_fields",
+    title="key",
+    link=True,
+    unique=(("on", "key"), ("on", "column"), ("on", "slot"), ("on", "unique_slot")),
+)
 class CustomField(Record):
     """A field the tenant added to the record type ``on``; ``column``, ``slot`` and ``unique_slot`` say where it
     lies.

@@ -3,7 +3,8 @@
 Whatever :class:`~crmkit.schema.parsing.RecordParser` takes is valid, and the other way round but for what JSON Schema
 cannot say: that an e-mail address, a telephone number, a web address or a country is one; the bounds and the exact
 range of decimals, money and durations, which are text in JSON; NUL characters, half surrogates and line breaks in
-text; the depth and the size of free JSON, and 64 bits for the numbers in it.
+text; the depth and the size of free JSON, and 64 bits for the numbers in it. Nor may a line feed follow a decimal, an
+amount or a duration, which jsonschema lets through, since Python's ``$`` matches before it.
 """
 
 from collections.abc import Mapping

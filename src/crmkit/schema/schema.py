@@ -3,6 +3,7 @@
 import difflib
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property
+from typing import Any
 
 import attrs
 
@@ -92,7 +93,8 @@ class Schema:
 
     def type(self, name: str) -> RecordType:
         """The record type of a key or plural. Raises NotFound (``unknown_type``)."""
-        found = self.types.get(name) or self.by_plural.get(name)
+        wanted: Any = name
+        found = (self.types.get(name) or self.by_plural.get(name)) if isinstance(wanted, str) else None
         if found is None:
             raise NotFound(
                 f"there is no record type {shown(name)}", code="unknown_type", hint=suggestion(name, self.types)

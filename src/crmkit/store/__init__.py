@@ -14,6 +14,7 @@
 from crmkit.store.checker import TENANT, check
 from crmkit.store.columns import Codec, IdType, JsonType
 from crmkit.store.database import Database
+from crmkit.store.drivers import check_references
 from crmkit.store.failures import translate
 from crmkit.store.lint import lint
 from crmkit.store.statement import STATEMENT_OPTION, Statement
@@ -34,6 +35,7 @@ __all__ = [
     "Tables",
     "Unit",
     "check",
+    "check_references",
     "lint",
     "translate",
 ]

@@ -10,11 +10,19 @@ committed) and two round trips are saved. The first write opens an ordinary tran
 
 from typing import Any, Protocol
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, Engine, event
 
 from crmkit.errors import Unavailable, UsageError
 
-__all__ = ["Driver", "PostgresDriver", "SqliteDriver", "driver_of", "raw_connection", "references_enforced"]
+__all__ = [
+    "Driver",
+    "PostgresDriver",
+    "SqliteDriver",
+    "check_references",
+    "driver_of",
+    "raw_connection",
+    "references_enforced",
+]
 
 
 def raw_connection(connection: Connection) -> Any:
@@ -182,6 +190,16 @@ def driver_of(dialect: str) -> Driver:
     return SqliteDriver() if dialect == "sqlite" else PostgresDriver()
 
 
+def check_references(engine: Engine) -> None:
+    """Makes every new SQLite connection of a host's engine check foreign keys; on PostgreSQL they always are.
+
+    A host that writes to its own tables before it hands its transaction to crmkit calls this once: in an open
+    transaction SQLite does not take the setting any more.
+    """
+    if engine.dialect.name == "sqlite":
+        event.listen(engine, "connect", lambda raw, _record: raw.execute("PRAGMA foreign_keys = ON"))
+
+
 def references_enforced(raw: Any) -> bool:
     """Whether a sqlite3 connection checks foreign keys."""
     return bool(raw.execute("PRAGMA foreign_keys").fetchone()[0])
@@ -196,7 +214,7 @@ def _enforce_references(raw: Any) -> bool:
         raise UsageError(
             "SQLite does not check references on this connection, and a transaction is open, so it cannot be told to",
             code="references_off",
-            hint='run "PRAGMA foreign_keys = ON" in a listener of your engine\'s "connect" event',
+            hint="call crmkit.store.check_references(engine) once, when you make the engine",
         )
     return True
 

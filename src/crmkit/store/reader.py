@@ -20,6 +20,7 @@ from crmkit.store.database import Database, Unit
 from crmkit.store.json_parts import json_unless
 from crmkit.store.plans import Draft, Plan, Shelf, View
 from crmkit.store.rows import Cell, RowLayout, unique_text
+from crmkit.store.sources import tenant_param
 
 __all__ = ["EVERYTHING", "Group", "Reader", "Sorting"]
 
@@ -137,7 +138,7 @@ class Reader:
             try:
                 mask = draft.binder.mask(self.view.guard, draft.type_key, field)
             except KeyError:
-                readable = expression.false()
+                readable: ColumnElement[bool] = expression.false()
             else:
                 if mask is None:
                     continue
@@ -180,6 +181,26 @@ class Reader:
             plan = self.shelf.get(self.view.key("existing", type_key, width), make)
             rows = self.unit.read(plan.statement, self.view.parameters(plan, where.values))
             found += [self.view.codec.id_out(row[0]) for row in rows]
+        return found
+
+    def ended(self, type_key: str, ids: Sequence[UUID]) -> dict[UUID, tuple[int, int]]:
+        """Of records that have history: the last version there, and until when it held (microseconds since 1970)."""
+        record_type, codec = self.view.schema.type(type_key), self.view.codec
+        history = self.view.tables.history_of(record_type)
+        found: dict[UUID, tuple[int, int]] = {}
+        for at in range(0, len(ids), _PAGE):
+            where, width = _among(ids[at : at + _PAGE])
+
+            def make(width: int = width) -> Any:
+                among: list[Any] = [expression.bindparam(f"id{n}") for n in range(width)]
+                last = select(history.c["id"], func.max(history.c["version"]), func.max(history.c["superseded_at"]))
+                last = last.where(history.c["tenant_id"] == tenant_param(), history.c["id"].in_(among))
+                return self.database.prepare(last.group_by(history.c["id"]))
+
+            statement = self.shelf.get(("ended", history.name, width), make)
+            binds = {f"id{n}": codec.id_in(record_id) for n, record_id in enumerate(where.values)}
+            for row in self.unit.read(statement, {"tenant": self.view.tenant_id, **binds}):
+                found[codec.id_out(row[0])] = row[1], row[2]
         return found
 
     def holders(

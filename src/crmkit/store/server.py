@@ -12,7 +12,9 @@ __all__ = ["Server", "missing_tables", "server_of"]
 
 @attrs.frozen
 class Server:
-    """``version`` in the server's own words; ``encoding`` is UTF8 where any text can be kept; ``references`` are checked."""
+    """``version`` in the server's own words, ``encoding`` UTF8 where any text can be kept, whether ``references`` are
+    checked.
+    """
 
     version: str
     encoding: str

@@ -6,10 +6,12 @@ import attrs
 from sqlalchemy import bindparam, func, insert, select, update
 
 from crmkit.errors import Duplicate, NotFound
+from crmkit.schema.field import KEY_PATTERN
 from crmkit.store.database import Database, Unit
 from crmkit.store.plans import Shelf
 from crmkit.store.sources import tenant_param
 from crmkit.store.system_tables import SystemTables
+from crmkit.values.text import shown
 
 __all__ = ["Registry", "Tenant", "TenantState"]
 
@@ -27,7 +29,7 @@ class Tenant:
 
 @attrs.frozen
 class TenantState:
-    """What all of a tenant's sessions depend on; the versions grow when schema or rights change."""
+    """What all of a tenant's sessions depend on; the versions are others when schema or rights have changed."""
 
     schema_version: int
     policy_version: int
@@ -45,15 +47,16 @@ class Registry:
 
     def find(self, unit: Unit, key: str) -> Tenant:
         """The tenant of that key. Raises NotFound (``unknown_tenant``)."""
+        wanted: Any = key
+        if not isinstance(wanted, str) or KEY_PATTERN.fullmatch(wanted) is None:
+            raise _unknown(key)
         table = self.system.tenant
         statement = self._prepared(
             "find", lambda: select(table.c.tenant_id, table.c.key, table.c.name).where(table.c.key == bindparam("key"))
         )
         rows = unit.read(statement, {"key": key})
         if not rows:
-            raise NotFound(
-                f"there is no tenant {key!r:.80}", code="unknown_tenant", hint="crm.tenants.create(key) makes one"
-            )
+            raise _unknown(key)
         return Tenant(*rows[0])
 
     def all(self, unit: Unit) -> list[Tenant]:
@@ -96,24 +99,30 @@ class Registry:
         )
         return TenantState(*unit.read(statement, {"tenant": tenant_id})[0])
 
-    def bump(self, unit: Unit, tenant_id: int, *, schema: bool, policy: bool) -> None:
-        """Tells all sessions to come that schema or rights are no longer what they were."""
+    def bump(self, unit: Unit, tenant_id: int, mark: int, *, schema: bool, policy: bool) -> None:
+        """Tells all sessions to come that schema or rights are no longer what they were.
+
+        ``mark`` is a number nobody else gives: counting would give the number of a change that was rolled back to the
+        next one, which is another.
+        """
         table = self.system.tenant_state
-        statement = self._prepared(
-            "bump",
-            lambda: (
-                update(table)
-                .where(table.c.tenant_id == tenant_param())
-                .values(
-                    schema_version=table.c.schema_version + bindparam("schema"),
-                    policy_version=table.c.policy_version + bindparam("policy"),
-                )
-            ),
-        )
-        unit.write(statement, {"tenant": tenant_id, "schema": int(schema), "policy": int(policy)})
+        names = [name for name, changed in (("schema_version", schema), ("policy_version", policy)) if changed]
+
+        def make() -> Any:
+            values = {name: bindparam("mark", type_=table.c[name].type) for name in names}
+            return update(table).where(table.c.tenant_id == tenant_param()).values(values)
+
+        if names:
+            unit.write(self._prepared("-".join(("bump", *names)), make), {"tenant": tenant_id, "mark": mark})
 
     def _prepared(self, what: str, make: Any) -> Any:
         return self.shelf.get(("registry", what), lambda: self.database.prepare(make()))
+
+
+def _unknown(key: object) -> NotFound:
+    return NotFound(
+        f"there is no tenant {shown(key)}", code="unknown_tenant", hint="crm.tenants.create(key) makes one"
+    )
 
 
 def _insert(table: Any, names: tuple[str, ...]) -> Any:

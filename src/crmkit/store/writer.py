@@ -9,7 +9,7 @@ from typing import Any
 from uuid import UUID
 
 import attrs
-from sqlalchemy import BindParameter, Select, Table, bindparam, delete, exists, insert, literal, select, update
+from sqlalchemy import BindParameter, Select, Table, bindparam, case, delete, exists, insert, literal, select, update
 
 from crmkit.query.lift import Lifted
 from crmkit.store.database import Database, Unit
@@ -35,13 +35,17 @@ class Stamp:
 
 @attrs.frozen
 class NewRow:
-    """A row to insert: the normalised values of every field, and for a record that comes back what it was before."""
+    """A row to insert: the normalised values of every field, and for a record that comes back what it was before.
+
+    ``not_before`` is when its last version ended.
+    """
 
     id: UUID
     values: dict[str, Any]
     version: int = 1
     created_at: int | None = None
     created_by: UUID | None = None
+    not_before: int = -(2**63)
 
 
 @attrs.frozen
@@ -74,7 +78,7 @@ class Writer:
                 *tail,
                 at if row.created_at is None else row.created_at,
                 by if row.created_at is None else None if row.created_by is None else id_in(row.created_by),
-                at,
+                at if at > row.not_before else row.not_before,
                 *kind,
                 *write(row.values),
             )
@@ -120,18 +124,23 @@ class Writer:
         layout = self.view.layout(type_key, self.shelf)
         refused = self._supersede(layout, rows)
         kept = [row for row in rows if row[0] not in refused] if refused else rows
-        statement = self._statement("delete", layout, lambda: _delete(self.view.tables.live_of(layout.type)))
-        common, id_in = self._common(), self.view.codec.id_in
-        self.unit.write_many(
-            statement, [statement.bind({**common, "id": id_in(i), "version": version}) for i, version in kept]
-        )
+        common = self._common()
+        if len(kept) == 1:
+            statement = self._statement("delete", layout, lambda: _delete(self.view.tables.live_of(layout.type)))
+            (record_id, version) = kept[0]
+            self.unit.write(statement, {**common, "id": self.view.codec.id_in(record_id), "version": version})
+        elif kept:
+            # In one statement: what goes together may refer to one another.
+            live, history = self.view.tables.live_of(layout.type), self.view.tables.history_of(layout.type)
+            self.unit.write(self._statement("mass_delete", layout, lambda: _mass_delete(live, history)), common)
         return list(refused)
 
     def _supersede(self, layout: RowLayout, rows: Sequence[tuple[UUID, int]]) -> set[UUID]:
         """Copies current versions to history; returns the ids of which the given version is not current."""
         tables, codec = self.view.tables, self.view.codec
         live, history = tables.live_of(layout.type), tables.history_of(layout.type)
-        statement = self._statement("supersede", layout, lambda: _supersede(live, history))
+        locks = codec.dialect == "postgresql"
+        statement = self._statement("supersede", layout, lambda: _supersede(live, history, locks))
         common = self._common()
         tuples = [statement.bind({**common, "id": codec.id_in(i), "version": version}) for i, version in rows]
         if self.unit.write_many(statement, tuples) == len(tuples):
@@ -206,11 +215,16 @@ def _one(table: Table) -> tuple[Any, ...]:
 
 def _copied(source: Any, live: Table) -> list[Any]:
     columns = [source.c[c.name] for c in live.columns]
-    return [*columns, _typed("at", live.c["recorded_at"]), _typed("changeset", live.c["changeset_id"])]
+    return [*columns, _not_before(source), bindparam("changeset", type_=live.c["changeset_id"].type)]
 
 
-def _typed(name: str, like: Any) -> BindParameter[Any]:
-    return bindparam(name, type_=like.type)
+def _not_before(row: Any) -> Any:
+    """The present, or the row's own time if that is later: units of work may end in another order than they began,
+    and clocks may go back, but no two versions of a record hold at the same time.
+    """
+    recorded = row.c["recorded_at"]
+    at: Any = bindparam("at", type_=recorded.type)
+    return case((recorded > at, recorded), else_=at)
 
 
 def _into_history(history: Table, live: Table, chosen: Select[Any]) -> Any:
@@ -218,8 +232,10 @@ def _into_history(history: Table, live: Table, chosen: Select[Any]) -> Any:
     return insert(history).from_select([*names, "superseded_at", "superseded_by"], chosen)
 
 
-def _supersede(live: Table, history: Table) -> Any:
-    return _into_history(history, live, select(*_copied(live, live)).where(*_one(live)))
+def _supersede(live: Table, history: Table, locks: bool) -> Any:
+    """``locks`` where two units of work may write at once: the second waits, and finds another version."""
+    one = select(*_copied(live, live)).where(*_one(live))
+    return _into_history(history, live, one.with_for_update() if locks else one)
 
 
 def _current(live: Table) -> Any:
@@ -228,11 +244,11 @@ def _current(live: Table) -> Any:
 
 def _update(table: Table, names: Iterable[str]) -> Any:
     changed = {name: _named(f"set_{name}") for name in names}
-    return update(table).where(*_one(table)).values({**changed, **_new_version(_named("next"))})
+    return update(table).where(*_one(table)).values({**changed, **_new_version(table, _named("next"))})
 
 
-def _new_version(version: Any) -> dict[str, Any]:
-    return {"version": version, "changeset_id": _named("changeset"), "recorded_at": _named("at")}
+def _new_version(table: Table, version: Any) -> dict[str, Any]:
+    return {"version": version, "changeset_id": _named("changeset"), "recorded_at": _not_before(table)}
 
 
 def _delete(table: Table) -> Any:
@@ -246,6 +262,18 @@ def _mass_update(live: Table, history: Table, names: Iterable[str]) -> Any:
     had superseded before.
     """
     changed = {name: _named(f"set_{name}") for name in names}
+    return (
+        update(live)
+        .where(*_just_copied(live, history))
+        .values({**changed, **_new_version(live, live.c["version"] + literal(1))})
+    )
+
+
+def _mass_delete(live: Table, history: Table) -> Any:
+    return delete(live).where(*_just_copied(live, history))
+
+
+def _just_copied(live: Table, history: Table) -> tuple[Any, ...]:
     listed, copy = history.alias(), history.alias()
     ids = select(listed.c["id"]).where(
         listed.c["tenant_id"] == tenant_param(), listed.c["superseded_by"] == _named("changeset")
@@ -257,8 +285,4 @@ def _mass_update(live: Table, history: Table, names: Iterable[str]) -> Any:
             copy.c["version"] == live.c["version"],
         )
     )
-    return (
-        update(live)
-        .where(live.c["tenant_id"] == tenant_param(), live.c["id"].in_(ids), current)
-        .values({**changed, **_new_version(live.c["version"] + literal(1))})
-    )
+    return live.c["tenant_id"] == tenant_param(), live.c["id"].in_(ids), current

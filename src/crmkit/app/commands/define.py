@@ -66,13 +66,13 @@ class AddField(Command[CustomField]):
         return made
 
     def _definition(self, type_key: str) -> FieldDefinition:
-        named = isinstance(self.type, str)
+        name, options = _type(self.type, self.options)
         return FieldDefinition(
             on=type_key,
             key=self.key,
-            type=self.type if isinstance(self.type, str) else self.type.name,
-            options=dict(self.options) if named else self.type.options(),  # type: ignore[union-attr]
-            labels={"en": self.label} if isinstance(self.label, str) and self.label else dict(self.label or {}),
+            type=name,
+            options=options,
+            labels={"en": self.label} if isinstance(self.label, str) and self.label else self.label or {},
             required=self.required,
             default=self.default,
             unique=self.unique,
@@ -118,23 +118,26 @@ class ChangeField(Command[CustomField]):
         new = to_field(definition, me.crm.field_types)
         converted = _converted(me, record_type, old, new)
         changed: CustomField = me.records("custom_field").update(stored, attrs.asdict(definition, recurse=False))
-        _fill(me, record_type.key, self.key, converted if moves else [])
+        _fill(me, record_type.key, self.key, converted if moves or new.required else [])
         return changed
 
     def _changed(self, before: FieldDefinition) -> FieldDefinition:
         given: dict[str, Any] = {}
         if self.type is not None:
-            named = isinstance(self.type, str)
-            given["type"] = self.type if isinstance(self.type, str) else self.type.name
-            given["options"] = dict(self.options or {}) if named else self.type.options()  # type: ignore[union-attr]
+            given["type"], given["options"] = _type(self.type, self.options or {})
         elif self.options is not None:
-            given["options"] = dict(self.options)
+            given["options"] = self.options
         if self.label is not None:
-            given["labels"] = {"en": self.label} if isinstance(self.label, str) else dict(self.label)
+            given["labels"] = {"en": self.label} if isinstance(self.label, str) else self.label
         for name in ("required", "default", "unique", "indexed", "sensitive", "check"):
             if getattr(self, name) is not None:
                 given[name] = getattr(self, name)
         return attrs.evolve(before, **given)
+
+
+def _type(given: FieldType | str, options: Any) -> tuple[str, Any]:
+    """Name and options of a field type; whether they are any is checked with the rest of the definition."""
+    return (given.name, given.options()) if isinstance(given, FieldType) else (given, options)
 
 
 def _stored(me: Any, on: str, key: str) -> tuple[Any, Any]:

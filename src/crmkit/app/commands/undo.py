@@ -7,6 +7,7 @@ import attrs
 
 from crmkit.app.loading import SCHEMA_TYPES
 from crmkit.app.outcomes import Tally
+from crmkit.errors import Problem
 from crmkit.history import RecordChange, UndoEntry, UndoResult, UndoStep, plan_undo
 from crmkit.sdk.command import Command, command
 
@@ -74,21 +75,51 @@ def _plan(me: Any, changeset_id: UUID, types: frozenset[str] | None) -> tuple[li
         by_type.setdefault(change.type_key, []).append(change.id)
     current = {r.id: r for key, ids in by_type.items() for r in me.system_reader.by_ids(key, ids)}
     for change in changes:
-        step = plan_undo(change, current.get(change.id))
+        step = _in_sight(me, change, current.get(change.id))
+        if step is None:
+            continue
         if step.action != "keep":
             planned.append((change, step))
-        if step.action == "keep" or step.kept:
+        if step.action == "keep" or step.kept or step.reason:
             kept.append(UndoEntry(change.type_key, change.id, step.kept, step.reason or "edited since"))
     return planned, kept
 
 
-def _apply(
-    me: Any,
-    type_key: str,
-    action: str,
-    steps: list[_Planned],
-    outcome: _Buckets,
-) -> None:
+def _in_sight(me: Any, change: RecordChange, current: Any) -> UndoStep | None:
+    """The step, without fields the actor may not read; None for a record the actor may not see."""
+    step = plan_undo(change, current)
+    if me.policy.unlimited:
+        return step
+    row = current or change.before or change.after
+    if not me.judge.sees(change.type_key, row):
+        return None
+    hidden = {key for key in (*step.values, *step.kept) if not me.may_read(change.type_key, key, row)}
+    if not hidden or step.action == "create":
+        return step
+    values = {key: value for key, value in step.values.items() if key not in hidden}
+    shown = tuple(key for key in step.kept if key not in hidden)
+    action = "keep" if step.action == "update" and not values else step.action
+    return UndoStep(action, values, shown, "fields you may not read were left as they are")
+
+
+def _apply(me: Any, type_key: str, action: str, steps: list[_Planned], outcome: _Buckets) -> None:
+    """Does the steps, and those that were refused again as long as that helps: records may refer to one another."""
+    while steps:
+        refused = _tried(me, type_key, action, steps)
+        for i, (change, step) in enumerate(steps):
+            if i not in refused:
+                fields = tuple(step.values) if action == "update" else ()
+                outcome.reverted.append(UndoEntry(type_key, change.id, fields, _REVERTED[action]))
+        if len(refused) == len(steps):
+            break
+        steps = [steps[i] for i in refused]
+    for i, (change, step) in enumerate(steps):
+        fields = tuple(step.values) if action == "update" else ()
+        reason = "; ".join(p.message for p in refused[i])
+        outcome.refused.append(UndoEntry(type_key, change.id, fields, reason, refused[i]))
+
+
+def _tried(me: Any, type_key: str, action: str, steps: list[_Planned]) -> dict[int, tuple[Problem, ...]]:
     tally = Tally()
     writes = me.writes()
     if action == "create":
@@ -97,13 +128,7 @@ def _apply(
         writes.update(type_key, [(i, change.id, step.values) for i, (change, step) in enumerate(steps)], tally)
     else:
         writes.delete(type_key, [(i, change.id) for i, (change, _) in enumerate(steps)], tally)
-    for i, (change, step) in enumerate(steps):
-        fields = tuple(step.values) if action == "update" else ()
-        if i in tally.problems:
-            reason = "; ".join(p.message for p in tally.problems[i])
-            outcome.refused.append(UndoEntry(type_key, change.id, fields, reason, tally.problems[i]))
-        else:
-            outcome.reverted.append(UndoEntry(type_key, change.id, fields, _REVERTED[action]))
+    return tally.problems
 
 
 _REVERTED = {"create": "brought back", "update": "set back", "delete": "deleted again"}

@@ -110,8 +110,9 @@ class Matcher(Generic[T]):
         """The known name that differs in spaces, signs and capitals only, else the most similar one."""
         if name not in self._closest:
             plain = [known for known in self.known if _letters(known) == _letters(name)]
-            self._closest[name] = next(iter(plain or difflib.get_close_matches(name, self.known, n=1, cutoff=0.8)),
-            None)
+            self._closest[name] = next(
+                iter(plain or difflib.get_close_matches(name, self.known, n=1, cutoff=0.8)), None
+            )
         return self._closest[name]
 
     def faults(self, file: str, things: str) -> Iterator[Fault]:

@@ -80,7 +80,9 @@ def load(crm: CRM, progress: Progress | None = None) -> Loaded:
         _tag(me)
     with crm.system() as me:
         counts = {name: me.records(name).count() for name in ("deal", "account", "product", "user", "team", "tag")}
-    return Loaded(counts, tuple(deals.faults()), (*_refused("accounts.csv", made), *_refused("sales_pipeline.csv", result)))
+    return Loaded(
+        counts, tuple(deals.faults()), (*_refused("accounts.csv", made), *_refused("sales_pipeline.csv", result))
+    )
 
 
 def _furnish(me: Session) -> dict[str, UUID]:
@@ -132,16 +134,13 @@ class _Deals:
     products: Mapping[str, UUID]
     stages: Mapping[str, UUID]
     file: str = "sales_pipeline.csv"
-    matchers: dict[str, Matcher[UUID]] = attrs.field(init=False)
+    matchers: dict[str, Matcher[UUID]] = attrs.field(init=False, factory=dict)
 
-    @matchers.default
-    def _of_files(self) -> dict[str, Matcher[UUID]]:
-        return {
-            "sales_agent": Matcher("sales agent", "sales_teams.csv", self.people.users),
-            "account": Matcher("account", "accounts.csv", self.accounts),
-            "product": Matcher("product", "products.csv", self.products),
-            "deal_stage": Matcher("stage", "the pipeline", self.stages),
-        }
+    def __attrs_post_init__(self) -> None:
+        self.matchers["sales_agent"] = Matcher("sales agent", "sales_teams.csv", self.people.users)
+        self.matchers["account"] = Matcher("account", "accounts.csv", self.accounts)
+        self.matchers["product"] = Matcher("product", "products.csv", self.products)
+        self.matchers["deal_stage"] = Matcher("stage", "the pipeline", self.stages)
 
     def rows(self) -> Iterator[dict[str, str]]:
         """The cells of each deal."""

@@ -64,9 +64,7 @@ def _put_in_teams(me: Session, agents: list[Mapping[str, str]], users: Mapping[s
     me.records("team_member").create_many(({"team": team, "user": user} for team, user in members), stop=True)
 
 
-def _give_roles(
-    me: Session, agents: list[Mapping[str, str]], managers: list[str], users: Mapping[str, UUID]
-) -> None:
+def _give_roles(me: Session, agents: list[Mapping[str, str]], managers: list[str], users: Mapping[str, UUID]) -> None:
     head = me.roles.create(name="head of sales", description="All records of sales")
     rep, manager = me.roles.one(name="rep"), me.roles.one(name="manager")
     grants = [*_grants_of_head(head.id), *(_grant(role.id, "account", "read") for role in (rep, manager))]

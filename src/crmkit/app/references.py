@@ -1,0 +1,116 @@
+"""What records refer to is there and may be read; what is deleted is not referred to."""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from uuid import UUID
+
+import attrs
+
+from crmkit.app.work import Work
+from crmkit.errors import InvalidRecord, Problem
+from crmkit.schema import Field, RecordType
+from crmkit.schema.types import Reference
+from crmkit.sdk.change import Change
+from crmkit.store.reader import Reader
+
+__all__ = ["Referrers", "existence_check", "news"]
+
+_Known = list[tuple[Field, frozenset[UUID | None]]]
+
+
+def news(change: Change, key: str) -> bool:
+    """The change sets the field to something it was not before."""
+    return change.before is None or change.before[key] != change.values[key]
+
+
+def existence_check(
+    work: Work, reader: Reader, record_type: RecordType, changes: Sequence[Change], chosen: bool | None = None
+) -> Callable[[Change], None] | None:
+    """Raises InvalidRecord for a change that refers to what the reader does not find; None if none refers to anything.
+
+    ``chosen`` narrows it to the references that were given with the change, or to the others, which plugins have set.
+    """
+
+    def concerns(change: Change, key: str) -> bool:
+        return news(change, key) and (chosen is None or (key in change.given) is chosen)
+
+    known = _known(work, reader, record_type, changes, concerns)
+    if not known:
+        return None
+
+    def check(change: Change) -> None:
+        problems = [
+            Problem("unknown_reference", f"there is no such {f.type.to}", f.key)  # type: ignore[attr-defined]
+            for f, ids in known
+            if (value := change.values[f.key]) is not None and value not in ids and concerns(change, f.key)
+        ]
+        if problems:
+            raise InvalidRecord(problems)
+
+    return check
+
+
+def _known(
+    work: Work,
+    reader: Reader,
+    record_type: RecordType,
+    changes: Sequence[Change],
+    concerns: Callable[[Change, str], bool],
+) -> _Known:
+    wanted: dict[str, set[UUID]] = {}
+    fields = [f for f in record_type.fields if isinstance(f.type, Reference) and f.type.to != "*"]
+    for f in fields:
+        ids = {change.values[f.key] for change in changes if concerns(change, f.key)} - {None, work.actor.id}
+        if ids:
+            wanted.setdefault(f.type.to, set()).update(ids)  # type: ignore[attr-defined]
+    found = {to: frozenset(reader.existing(to, sorted(ids))) | {work.actor.id} for to, ids in wanted.items()}
+    return [(f, found[f.type.to]) for f in fields if f.type.to in found]  # type: ignore[attr-defined]
+
+
+@attrs.frozen
+class Referrers:
+    """Who refers to records that are to be deleted: links, which go with them, and others, which keep them."""
+
+    work: Work
+    record_type: RecordType
+    tells: bool
+    """Whether whoever asks may know all of them."""
+
+    def problems(self, ids: frozenset[UUID]) -> dict[UUID, list[Problem]]:
+        """Why records cannot go, by id. One that stays keeps what it refers to itself, and so on."""
+        found = list(self._others(sorted(ids)))
+        problems: dict[UUID, list[Problem]] = {}
+        leaving = set(ids)
+        staying: set[UUID] = set()
+        while True:
+            for target, referrer, problem in found:
+                if target in leaving and referrer not in leaving:
+                    problems.setdefault(target, []).append(problem)
+                    staying.add(target)
+            if not staying & leaving:
+                return {target: list(dict.fromkeys(listed)) for target, listed in problems.items()}
+            leaving -= staying
+
+    def _others(self, ids: Sequence[UUID]) -> Iterator[tuple[UUID, UUID, Problem]]:
+        """Target, referrer, and the problem: of what the actor may not see, only that there is something."""
+        work = self.work
+        for other, f in self._fields(link=False):
+            seen = Problem("referenced", f"{other.plural} refer to it by {f.key}", f.key)
+            unseen = Problem("referenced", "other records refer to it")
+            for r in work.system_reader.referring(other.key, f.key, ids):
+                told = self.tells or work.judge.sees(other.key, r)
+                yield r[f.key], r.id, seen if told else unseen
+
+    def links(self, ids: Sequence[UUID]) -> Iterator[tuple[str, list[UUID]]]:
+        """The links that go with these records, by type."""
+        for other, f in self._fields(link=True):
+            found = [r.id for r in self.work.system_reader.referring(other.key, f.key, ids)]
+            if found:
+                yield other.key, found
+
+    def _fields(self, *, link: bool) -> Iterable[tuple[RecordType, Field]]:
+        for other in self.work.schema.types.values():
+            if other.link is not link:
+                continue
+            for f in other.fields:
+                if isinstance(f.type, Reference) and (f.type.to == self.record_type.key or (link and f.type.to == "*")):
+                    yield other, f

@@ -1,0 +1,221 @@
+"""A session keeps what it did as one changeset, once; what it failed to do, or only tried, leaves nothing."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from crmkit import CRM, SYSTEM
+from crmkit.errors import CrmkitError, Duplicate, InvalidRecord, InvalidValue, NotFound, UnknownActor, UsageError
+from crmkit.schema.types import Integer, Text
+from crmkit.store.migrate import include_name
+from tests.nerves.snapshots import broken, digest, snapshot
+from tests.staff import ADMIN
+
+
+def test_leaving_the_block_keeps_the_changes_and_an_exception_keeps_nothing(crm: CRM, migrated_url: str) -> None:
+    with crm.session(ADMIN) as me:
+        me.accounts.create(name="上海宝钢")
+    before = digest(migrated_url)
+    with pytest.raises(ZeroDivisionError), crm.session(ADMIN) as me:
+        me.accounts.create(name="gone")
+        raise ZeroDivisionError
+    assert digest(migrated_url) == before
+    with crm.session(ADMIN) as me:
+        assert [a.name for a in me.accounts] == ["上海宝钢"]
+
+
+def test_a_session_that_changes_nothing_leaves_no_changeset(crm: CRM, migrated_url: str) -> None:
+    with crm.session(ADMIN) as me:
+        account = me.accounts.create(name="ACME")
+    before = digest(migrated_url)
+    with crm.session(ADMIN) as me:
+        assert me.accounts.update(account, name="ACME").version == 1
+        assert me.changeset_id is None
+        assert me.changes == []
+    assert digest(migrated_url) == before
+
+
+def test_a_commit_in_the_middle_ends_one_changeset_and_begins_another(crm: CRM, migrated_url: str) -> None:
+    with crm.session(ADMIN) as me:
+        account = me.accounts.create(name="one")
+        me.commit()
+        first = me.changeset_id
+        me.commit()
+        assert me.changeset_id == first
+        me.accounts.update(account, name="two")
+        second = me.changeset_id
+    assert second != first
+    with crm.session(ADMIN) as me:
+        versions = me.accounts.history(account.id)
+        assert [v.changeset.id for v in versions if v.changeset] == [first, second]
+        assert [v.changeset.command for v in versions if v.changeset] == ["account.create", "account.update"]
+    assert broken(snapshot(migrated_url)) == []
+
+
+def test_nothing_after_a_commit_is_kept_when_the_block_fails(crm: CRM, migrated_url: str) -> None:
+    with pytest.raises(ZeroDivisionError), crm.session(ADMIN) as me:
+        me.accounts.create(name="kept")
+        me.commit()
+        me.accounts.create(name="lost")
+        raise ZeroDivisionError
+    with crm.session(ADMIN) as me:
+        assert [a.name for a in me.accounts] == ["kept"]
+    assert broken(snapshot(migrated_url)) == []
+
+
+def test_a_dry_run_shows_its_changes_and_cannot_be_committed(crm: CRM, migrated_url: str) -> None:
+    before = digest(migrated_url)
+    with crm.session(ADMIN, dry_run=True) as me:
+        me.accounts.create(name="ACME")
+        assert [(c.kind, c.after.name) for c in me.changes if c.after] == [("create", "ACME")]
+        with pytest.raises(UsageError) as refused:
+            me.commit()
+    assert refused.value.code == "dry_run"
+    assert digest(migrated_url) == before
+
+
+def test_a_bulk_dry_run_in_a_real_session_leaves_no_trace(crm: CRM, migrated_url: str) -> None:
+    before = digest(migrated_url)
+    with crm.session(ADMIN) as me:
+        result = me.deals.create_many([{"name": "a"}, {"name": "b"}], dry_run=True)
+        assert (result.counts["created"], result.changeset_id, me.changeset_id) == (2, None, None)
+        assert me.deals.count() == 0
+    assert digest(migrated_url) == before
+
+
+def test_a_verb_that_fails_leaves_the_session_as_it_was(crm: CRM, migrated_url: str) -> None:
+    """The field is written before its check is found to mean nothing: schema and changeset must forget it."""
+    before = digest(migrated_url)
+    with crm.session(ADMIN) as me:
+        with pytest.raises(CrmkitError):
+            me.fields.add("account", "bad", Integer(), check="nothing > 5")
+        assert "bad" not in me.type_of("account").by_key
+        assert me.changeset_id is None
+        with pytest.raises(InvalidRecord):
+            me.accounts.create(name="ACME", bad=1)
+    assert digest(migrated_url) == before
+
+
+def test_a_role_that_could_not_be_made_gives_no_rights(crm: CRM) -> None:
+    """Rights are taken back with the verb that gave them, though the session goes on."""
+    with crm.session(SYSTEM) as me:
+        role = me.roles.create(name="nobody")
+        user = me.users.create(email="bo@acme.example", name="Bo")
+        me.records("role_member").create(role=role, user=user)
+        me.records("grant").create(role=role, on="grant", action="create")
+        me.records("grant").create(role=role, on="role", action="read")
+    with crm.session("bo@acme.example") as me:
+        rows = [{"role": role.id, "on": "account", "action": "read"}, {"role": role.id, "on": "x", "action": "read"}]
+        with pytest.raises(CrmkitError):
+            me.records("grant").create_many(rows, stop=True)
+        assert not me.policy.may("account", "read")
+
+
+def test_definitions_that_were_rolled_back_are_not_mistaken_for_later_ones(crm: CRM) -> None:
+    """Both changes make version 2 of the same field: what was prepared for the first must not serve the second."""
+    with crm.session(ADMIN) as me:
+        me.fields.add("account", "code", Text())
+    with crm.session(ADMIN, dry_run=True) as me:
+        me.fields.change("account", "code", required=True, default="none")
+        with pytest.raises(InvalidRecord):
+            me.accounts.create(name="ACME", code=None)
+    with crm.session(ADMIN) as me:
+        me.fields.change("account", "code", label="Code")
+    with crm.session(ADMIN) as me:
+        assert me.accounts.create(name="ACME", code=None).code is None
+
+
+def test_a_closed_session_does_nothing_more(crm: CRM, migrated_url: str) -> None:
+    with crm.session(ADMIN) as me:
+        pass
+    before = digest(migrated_url)
+    for use in (lambda: me.accounts.create(name="x"), lambda: me.accounts.count(), me.commit, lambda: list(me.deals)):
+        with pytest.raises(UsageError) as refused:
+            use()
+        assert refused.value.code == "closed"
+    assert digest(migrated_url) == before
+
+
+def test_who_is_not_known_does_not_get_in(crm: CRM) -> None:
+    strangers: list[Any] = ["nobody@acme.example", "no address", "\x00", "\ud800", "", 5, None, [], b"ana"]
+    for who in strangers:
+        with pytest.raises(UnknownActor):
+            crm.session(who)
+
+
+def test_a_tenant_that_is_not_there_is_not_found(crm: CRM) -> None:
+    keys: list[Any] = ["nowhere", "no key", "\x00", "\ud800", "", "x" * 5_000, 5, None, [], "Default"]
+    for key in keys:
+        with pytest.raises(NotFound) as refused:
+            crm.session(ADMIN, tenant=key)
+        assert refused.value.code == "unknown_tenant"
+
+
+def test_reason_and_origin_are_texts_the_database_can_hold(crm: CRM) -> None:
+    """They are written with the changeset, when it would be too late to say so."""
+    texts: list[Any] = ["\x00", "\ud800", "x" * 3_000, 5]
+    for text in texts:
+        for options in ({"reason": text}, {"origin": text}):
+            with pytest.raises(InvalidValue):
+                crm.session(ADMIN, **options)
+
+
+def test_what_a_verb_was_asked_for_is_what_the_changeset_remembers(crm: CRM) -> None:
+    with crm.session(ADMIN, reason="年终清理\nzweite Zeile", origin="import") as me:
+        account = me.accounts.create(name="ACME")
+        me.accounts.tag(account, "vip")
+    with crm.session(ADMIN) as me:
+        (made,) = me.changesets.latest(me.unit, 1)
+    assert (made.actor, made.reason, made.origin) == (ADMIN, "年终清理\nzweite Zeile", "import")
+    assert made.command == "account.create, account.tag"
+
+
+def test_a_new_tenant_is_there_with_its_roles_or_not_at_all(
+    migrated_database: Callable[[str], str], open_crm: Callable[..., CRM]
+) -> None:
+    url = migrated_database("crm")
+
+    class PowerCut(Exception):
+        pass
+
+    def stop_at(number: int) -> Callable[[str, object], None]:
+        sent = 0
+
+        def audit(_sql: str, _clause: object) -> None:
+            nonlocal sent
+            sent += 1
+            if sent == number:
+                raise PowerCut
+
+        return audit
+
+    before = digest(url)
+    for number in (3, 5, 8, 20):
+        with pytest.raises(PowerCut):
+            open_crm(url, audit=stop_at(number)).tenants.create("north")
+        assert digest(url) == before
+    crm = open_crm(url)
+    crm.tenants.create("north")
+    with crm.system(tenant="north") as me:
+        assert {role.name for role in me.roles} >= {"admin", "rep"}
+
+
+def test_two_tenants_of_one_key_are_refused(crm: CRM, migrated_url: str) -> None:
+    before = digest(migrated_url)
+    with pytest.raises(Duplicate):
+        crm.tenants.create("default")
+    assert digest(migrated_url) == before
+
+
+def test_a_tenant_that_could_not_be_used_is_not_made(crm: CRM, migrated_url: str) -> None:
+    before = digest(migrated_url)
+    choices: list[Any] = [{"zone_name": "No/Where"}, {"currency": "\ud800"}, {"currency": "euro"}, {"name": "\x00"}]
+    for options in choices:
+        with pytest.raises(InvalidValue):
+            crm.tenants.create("north", **options)
+    assert digest(migrated_url) == before
+
+
+def test_the_tables_are_those_a_host_is_told_to_leave_alone(migrated_url: str) -> None:
+    assert not any(include_name(name, "table", {}) for name in snapshot(migrated_url))
