@@ -1,8 +1,8 @@
 """A shop with Django: Django owns its database and its transactions, crmkit has connections of its own beside them.
 
-crmkit joins transactions of SQLAlchemy, and Django's are none, so one transaction cannot hold an order and its deal. What
-holds them together instead: the order is committed first, the deal is made afterwards under the order's number, and
-making it twice is making it once, so whatever was lost in between is made up for later.
+crmkit joins transactions of SQLAlchemy, and Django's are none, so one transaction cannot hold an order and its deal.
+What holds them together instead: the order is committed first, the deal is made afterwards under the order's number,
+and making it twice is making it once, so whatever was lost in between is made up for later.
 
 On PostgreSQL both may use one database. On SQLite give each a file of its own: a file has one writer at a time, and a
 request that writes through Django would wait for itself when it writes through crmkit.
@@ -55,7 +55,7 @@ settings.configure(
     DATABASES={"default": database_of(os.environ.get("SHOP_URL", "sqlite:///shop.db"))},
     MIDDLEWARE=[f"{__name__}.RefusalMiddleware"],
     ROOT_URLCONF=__name__,
-    SECRET_KEY="only for the example",
+    SECRET_KEY="only for the example",  # noqa: S106 - nothing is signed here
     TIME_ZONE="UTC",
     USE_TZ=True,
 )
@@ -107,7 +107,7 @@ def tell_crm(number: int) -> None:
 
 
 def catch_up() -> int:
-    """Makes the deals that are missing, for a timer; returns how many. What is refused again waits for the next time."""
+    """Makes the deals that are missing, for a timer; returns how many. What is refused again waits."""
     made = 0
     for number in Order.objects.filter(in_crm=False).values_list("pk", flat=True):
         try:

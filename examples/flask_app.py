@@ -4,7 +4,7 @@ Run it with ``CRM_URL=sqlite:///shop.db flask --app examples.flask_app:from_envi
 """
 
 import os
-from datetime import UTC, datetime
+from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
@@ -15,6 +15,16 @@ from sqlalchemy.pool import ConnectionPoolEntry
 
 from crmkit import CRM, CrmkitError, Money
 from crmkit.errors import AccessError, Conflict, InputError, NotFound, Unavailable, Vetoed
+
+STATUS: Mapping[type[CrmkitError], int] = {
+    NotFound: 404,
+    InputError: 422,
+    AccessError: 403,
+    Conflict: 409,
+    Vetoed: 409,
+    Unavailable: 503,
+}
+"""Which error is whose: the first that fits counts."""
 
 
 class Base(DeclarativeBase):
@@ -29,7 +39,6 @@ class Order(Base):
     id: Mapped[int] = mapped_column(primary_key=True)
     customer: Mapped[str]
     cents: Mapped[int]
-    placed_at: Mapped[datetime]
     deal_id: Mapped[str]
 
 
@@ -63,9 +72,7 @@ def make_app(engine: Engine, crm: CRM) -> Flask:
                 amount = Money(body["cents"], "EUR") * Decimal("0.01")
                 deal = me.deals.create(name=f"Order of {account.name}", account=account, amount=amount)
                 me.deals.move(deal, to="won")
-            order = Order(
-                customer=account.name, cents=body["cents"], placed_at=datetime.now(UTC), deal_id=str(deal.id)
-            )
+            order = Order(customer=account.name, cents=body["cents"], deal_id=str(deal.id))
             host.add(order)
             host.flush()
             if body["cents"] > 100_000_00:
@@ -79,13 +86,11 @@ def make_app(engine: Engine, crm: CRM) -> Flask:
     def list_orders() -> Any:
         with Session(engine) as host, crm.session(request.headers["X-User"], on=host) as me:
             orders = host.scalars(select(Order).order_by(Order.id)).all()
-            stages = {stage.id: stage.name for stage in me.stages}
-            return jsonify([{"customer": o.customer, "stage": stages[me.deals.get(o.deal_id).stage]} for o in orders])
+            return jsonify([{"customer": o.customer, "outcome": me.deals.get(o.deal_id).outcome} for o in orders])
 
     @app.errorhandler(CrmkitError)
     def refused(error: CrmkitError) -> tuple[Any, int]:
-        kinds = {NotFound: 404, InputError: 422, AccessError: 403, Conflict: 409, Vetoed: 409, Unavailable: 503}
-        status = next((status for kind, status in kinds.items() if isinstance(error, kind)), 500)
+        status = next((status for kind, status in STATUS.items() if isinstance(error, kind)), 500)
         return jsonify([str(problem) for problem in error.problems]), status
 
     @app.errorhandler(TooLarge)

@@ -25,6 +25,7 @@ REASONS = "refused"
 
 
 def main(arguments: list[str]) -> int:
+    """Returns the status: 0 for all rows, 1 for some refused, 2 for nothing done."""
     parser = argparse.ArgumentParser(description="Import accounts from a CSV file")
     parser.add_argument("database", help="an SQLite file, or a URL")
     parser.add_argument("file", nargs="?", type=Path)
@@ -63,7 +64,7 @@ def load(me: Session, path: Path) -> int:
 
 
 def rows_of(path: Path) -> Iterator[dict[str, str]]:
-    """The rows, one at a time: the file is never in memory as a whole. The reasons of an earlier refusal are left out."""
+    """The rows, one at a time, never all in memory, without the reasons of an earlier refusal."""
     with path.open(encoding="utf-8-sig", newline="") as file:
         for row in csv.DictReader(file, restval=""):
             row.pop(REASONS, None)

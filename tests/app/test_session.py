@@ -17,9 +17,14 @@ def test_leaving_the_block_keeps_the_changes_and_an_exception_keeps_nothing(crm:
     with crm.session(ADMIN) as me:
         me.accounts.create(name="上海宝钢")
     before = digest(migrated_url)
-    with pytest.raises(ZeroDivisionError), crm.session(ADMIN) as me:
-        me.accounts.create(name="gone")
-        raise ZeroDivisionError
+
+    def fail() -> None:
+        with crm.session(ADMIN) as me:
+            me.accounts.create(name="gone")
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        fail()
     assert digest(migrated_url) == before
     with crm.session(ADMIN) as me:
         assert [a.name for a in me.accounts] == ["上海宝钢"]
@@ -54,11 +59,15 @@ def test_a_commit_in_the_middle_ends_one_changeset_and_begins_another(crm: CRM, 
 
 
 def test_nothing_after_a_commit_is_kept_when_the_block_fails(crm: CRM, migrated_url: str) -> None:
-    with pytest.raises(ZeroDivisionError), crm.session(ADMIN) as me:
-        me.accounts.create(name="kept")
-        me.commit()
-        me.accounts.create(name="lost")
-        raise ZeroDivisionError
+    def fail() -> None:
+        with crm.session(ADMIN) as me:
+            me.accounts.create(name="kept")
+            me.commit()
+            me.accounts.create(name="lost")
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        fail()
     with crm.session(ADMIN) as me:
         assert [a.name for a in me.accounts] == ["kept"]
     assert broken(snapshot(migrated_url)) == []

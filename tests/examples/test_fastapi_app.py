@@ -4,11 +4,11 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from examples.fastapi_app import make_app
 from fastapi.testclient import TestClient
 
 from crmkit import CRM
 from crmkit.schema.types import Integer
-from examples.fastapi_app import make_app
 from tests.examples.databases import on_both
 
 
@@ -35,7 +35,8 @@ def test_a_deal_is_made_found_moved_and_kept_in_step(client: TestClient) -> None
     amount = {"amount": "12000.00", "currency": "EUR"}
     made = client.post("/deals", json={"name": "宝钢项目", "amount": amount, "seats": 12})
     assert (made.status_code, made.json()["amount"], made.json()["seats"]) == (201, amount, 12)
-    assert [deal["name"] for deal in deals(client, where='amount > money("1000", "EUR") and seats == 12')] == ["宝钢项目"]
+    found = deals(client, where='amount > money("1000", "EUR") and seats == 12')
+    assert [deal["name"] for deal in found] == ["宝钢项目"]
     assert deals(client, where='amount > money("1000", "USD")') == []
     moved = client.post(f"/deals/{made.json()['id']}/move", params={"to": "won"})
     assert (moved.json()["outcome"], moved.json()["version"]) == ("won", 2)

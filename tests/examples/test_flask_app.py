@@ -3,11 +3,11 @@
 from collections.abc import Iterator
 
 import pytest
+from examples.flask_app import Base, Order, make_app, make_engine
 from flask.testing import FlaskClient
 from sqlalchemy import Engine, func, select
 
 from crmkit import CRM
-from examples.flask_app import Base, Order, make_app, make_engine
 from tests.examples.databases import on_both
 
 USER = {"X-User": "ana@acme.example"}
@@ -44,7 +44,7 @@ def test_an_order_and_its_deal_are_kept_together(client: FlaskClient, engine: En
         answer = client.post("/orders", json={"customer": "宝钢", "cents": 1999}, headers=USER)
         assert answer.status_code == 201
     assert kept(engine, crm) == (2, 2, 1)
-    assert client.get("/orders", headers=USER).get_json() == [{"customer": "宝钢", "stage": "won"}] * 2
+    assert client.get("/orders", headers=USER).get_json() == [{"customer": "宝钢", "outcome": "won"}] * 2
 
 
 def test_plugins_are_told_once_the_shop_has_committed(client: FlaskClient, crm: CRM) -> None:

@@ -27,7 +27,7 @@ def run(tmp_path: Path, url: str) -> Run:
     (tmp_path / "accounts.csv").write_text(ROWS, encoding="utf-8")
 
     def run(*arguments: str, user: str = "ana@acme.example") -> subprocess.CompletedProcess[str]:
-        program = [sys.executable, ROOT / "examples" / "script_import.py", url]
+        program = [sys.executable, str(ROOT / "examples" / "script_import.py"), url]
         return subprocess.run(
             [*program, *arguments, "--as", user],
             env={"PYTHONPATH": str(ROOT / "src"), "PYTHONUTF8": "1"},

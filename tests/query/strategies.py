@@ -49,10 +49,10 @@ SUBJECTS = ("account", "contact", "deal", "activity", "vessel")
 TEXTS = (
     "acme",
     "ACME",
-    "Acme ",
-    " acme",
     "straße",
     "STRASSE",
+    "Acme ",
+    " acme",
     "Straẞe",
     "İstanbul",
     "istanbul",
@@ -119,13 +119,13 @@ _TAGS = ("vip", "重要", "Straße", "a|b")
 
 def _dates() -> tuple[date, ...]:
     today = date(2026, 3, 16)
-    near = [today + timedelta(days=days) for days in (-31, -30, -29, -1, 0, 1, 30)]
+    near = [today + timedelta(days=days) for days in (0, -1, -30, 30, -31, -29, 1)]
     return (*near, date(1, 1, 1), date(9999, 12, 31), date(1969, 12, 31))
 
 
 def _instants() -> tuple[datetime, ...]:
     midnight = datetime(2026, 3, 15, 16, 0, tzinfo=UTC)
-    near = [NOW + timedelta(days=days) for days in (-30, -1, 0, 1)] + [NOW - timedelta(days=30, microseconds=1)]
+    near = [NOW + timedelta(days=days) for days in (0, -30, 1, -1)] + [NOW - timedelta(days=30, microseconds=1)]
     return (*near, midnight, midnight - timedelta(microseconds=1), datetime(1969, 12, 31, 23, tzinfo=UTC))
 
 
@@ -143,7 +143,7 @@ def _decimals(field_type: types.Decimal) -> tuple[PyDecimal, ...]:
 
 
 def _amounts() -> tuple[Money, ...]:
-    units = (-10_000, 0, 1, 10_000, 12_345, 10**14)
+    units = (10_000, 12_345, -10_000, 0, 1, 10**14)
     return tuple(Money.from_units(n, currency) for n in units for currency in _CURRENCIES)
 
 
@@ -178,8 +178,9 @@ _POOLS: dict[str, Callable[[Any], tuple[Any, ...]]] = {
 
 @functools.cache
 def values_of(field_type: FieldType) -> tuple[Any, ...]:
-    """Normalised values of a type, references excepted: these are ids of a world."""
-    return _POOLS[field_type.name](field_type)
+    """Normalised values of a type, references excepted: these are ids of a world. The first are there more often."""
+    pool = _POOLS[field_type.name](field_type)
+    return (*pool, *pool[:4] * (len(pool) // 4))
 
 
 @functools.cache
@@ -435,6 +436,8 @@ class _Maker:
     schema: Schema
     hidden: Hidden
     segments: Mapping[str, str]
+    ruled: Hidden
+    shared: bool
 
     def one(self, choices: Iterable[Any]) -> Any:
         return _one(self.draw, list(choices))
@@ -460,6 +463,8 @@ class _Maker:
         makers = [self.comparison, self.comparison, self.comparison, self.null_test, self.tag, self.pair, self.constant]
         if any(about == on for about in self.segments.values()):
             makers.append(self.segment)
+        if self.shared:
+            makers.append(self.share)
         if depth > 0 and self.relations(on):
             makers += [self.quantifier, self.quantifier, self.aggregate, self.aggregate]
         if depth > 0 and self.references(on):
@@ -469,6 +474,9 @@ class _Maker:
 
     def constant(self, on: str, depth: int) -> Expr:
         return TRUE if self.one([True, False]) else FALSE
+
+    def share(self, on: str, depth: int) -> Expr:
+        return nodes.SharedWith(self.one([("read", "edit"), ("edit",)]))
 
     def segment(self, on: str, depth: int) -> Expr:
         return nodes.InSegment(self.one([name for name, about in self.segments.items() if about == on]))
@@ -496,8 +504,15 @@ class _Maker:
             if ways := self.references(on):
                 key, on = self.one(ways)
                 path = path[key]
-        f = self.one([f for f in self.fields(on) if fits(f.type)])
+        f = self.chosen(on, [f for f in self.fields(on) if fits(f.type)])
         return path[f.key], f
+
+    def chosen(self, on: str, fields: list[Field]) -> Field:
+        """One of the fields; often one about which there are rules, else one of some type, however rare."""
+        if (ruled := [f for f in fields if (on, f.key) in self.ruled]) and self.one([True, False]):
+            return self.one(ruled)  # type: ignore[no-any-return]
+        name = self.one(sorted({f.type.name for f in fields}))
+        return self.one([f for f in fields if f.type.name == name])  # type: ignore[no-any-return]
 
     def comparison(self, on: str, depth: int) -> Expr:
         path, f = self.column(on, _operators)
@@ -610,9 +625,14 @@ def expressions(
     depth: int = 2,
     hidden: Hidden = frozenset(),
     segments: Mapping[str, str] | None = None,
+    ruled: Hidden = frozenset(),
+    shared: bool = False,
 ) -> Expr:
-    """Conditions on a type, relations within relations up to ``depth``; ``segments`` are names and their types."""
-    return _Maker(draw, schema, hidden, segments or {}).expression(on, depth)
+    """Conditions on a type, relations within relations up to ``depth``; ``segments`` are names and their types.
+
+    ``ruled`` fields are asked for more often. With ``shared`` there are shares among the conditions, which have no text.
+    """
+    return _Maker(draw, schema, hidden, segments or {}, ruled, shared).expression(on, depth)
 
 
 @attrs.frozen
@@ -684,7 +704,10 @@ def guards(draw: st.DrawFn, schema: Schema, actors: ActorIds) -> PlainGuard:
         where = _one(draw, usual)
         seen[on] = draw(expressions(schema, on, depth=0)) if where is None else where
         for _ in range(_one(draw, (0, 0, 1, 2))):
-            f = _one(draw, schema.type(on).fields)
+            own = schema.type(on).fields
+            f = _one(
+                draw, [f for f in own if isinstance(f.type, types.Reference)] if _one(draw, (True, False)) else own
+            )
             fields[on, f.key] = draw(expressions(schema, on, depth=0)) if _one(draw, (True, False)) else FALSE
     return PlainGuard(seen, fields, actors)
 
@@ -723,5 +746,6 @@ def cases(draw: st.DrawFn, tenant: CustomSchema | None = None, *, guarded: bool 
     questions = []
     for _ in range(CONDITIONS):
         on = _one(draw, SUBJECTS)
-        questions.append((on, draw(expressions(schema, on, hidden=guard.hidden, segments=segments.types))))
+        about: dict[str, Any] = {"hidden": guard.hidden, "segments": segments.types, "ruled": frozenset(guard.fields)}
+        questions.append((on, draw(expressions(schema, on, shared=True, **about))))
     return Case(tenant, world, moment, actors, guard, segments, tuple(questions))

@@ -1,7 +1,7 @@
 """A unit of work reads and writes on a connection of its own or inside a host's transaction, and loses nothing."""
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -605,8 +605,6 @@ def test_a_hosts_engine_with_a_database_for_each_thread_is_refused() -> None:
 
 # ------------------------------------------------------------------------------------------------------ a host's engine
 
-Host = Callable[[str], Engine]
-
 
 def stock(url: str) -> Engine:
     return create_engine(url)
@@ -633,16 +631,17 @@ theirs_table = Table("theirs", MetaData(), Column("n", Integer))
 HOSTS = [stock, without_transactions, with_begin, with_references]
 
 
-@pytest.fixture(params=HOSTS)
-def host(request: pytest.FixtureRequest, database_url: str) -> Iterator[Engine]:
+@pytest.fixture(params=[*HOSTS, "postgresql"])
+def host(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Engine]:
     """A host's engine with crmkit's tables and one of its own; four settings of SQLite, one of PostgreSQL."""
-    make: Host = request.param
-    if not database_url.startswith("sqlite"):
-        make = stock
-    ours = opened(database_url)
+    if request.param == "postgresql":
+        make, url = stock, request.getfixturevalue("postgres_database")("host")
+    else:
+        make, url = request.param, f"sqlite:///{tmp_path / 'host.db'}"
+    ours = opened(url)
     build(ours, "CREATE TABLE theirs (n INTEGER)")
     ours.dispose()
-    engine = make(database_url)
+    engine = make(url)
     yield engine
     engine.dispose()
 

@@ -12,11 +12,10 @@ A plugin is a module (or an object) whose hooks are marked with ``hookimpl``; al
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from crmkit.sdk import Change, Command, Committed, FieldType, Record, Veto, hookimpl
 from crmkit_quotes.commands import AcceptQuote, QuoteDeal
 from crmkit_quotes.gtin import Gtin
 from crmkit_quotes.quote import Quote
-
-from crmkit.sdk import Change, Command, Committed, FieldType, Record, Veto, hookimpl
 
 __all__ = [
     "AcceptQuote",
@@ -42,21 +41,25 @@ role = "automation"
 
 @hookimpl
 def crmkit_record_types() -> Iterable[type[Record]]:
+    """The nouns."""
     return [Quote]
 
 
 @hookimpl
 def crmkit_field_types() -> Iterable[type[FieldType]]:
+    """The kinds of fields."""
     return [Gtin]
 
 
 @hookimpl
 def crmkit_commands() -> Iterable[type[Command[Any]]]:
+    """The use cases."""
     return [QuoteDeal, AcceptQuote]
 
 
 @hookimpl
 def crmkit_actions() -> Iterable[str]:
+    """The right to accept a quote."""
     return ["accept"]
 
 

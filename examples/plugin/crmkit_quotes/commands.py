@@ -3,9 +3,8 @@
 from datetime import timedelta
 from typing import Any
 
-from crmkit_quotes.quote import Quote
-
 from crmkit.sdk import Command, InvalidRecord, Target, command
+from crmkit_quotes.quote import Quote
 
 __all__ = ["AcceptQuote", "QuoteDeal"]
 

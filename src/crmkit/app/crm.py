@@ -42,8 +42,8 @@ class CRM(Foundation):
     """A CRM over a database, given as a URL or as the host's Engine. Opens nothing until used; nothing is global.
 
     ``plugins`` are added to the built-in ones: objects, modules or dotted names. ``installed_plugins`` also takes
-    those that
-    installed distributions announce. ``clock`` and ``ids`` are for tests. ``synchronous`` is SQLite's (FULL or NORMAL).
+    those that installed distributions announce. ``clock`` and ``ids`` are for tests. ``synchronous`` is SQLite's (FULL
+    or NORMAL).
 
     Raises PluginError, InvalidDefinition for plugins that do not fit, UsageError for a URL that cannot be used.
     """

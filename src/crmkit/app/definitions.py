@@ -1,12 +1,13 @@
 """Records that define something (grants, segments, fields): checked when they are written, not when they are needed."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 from uuid import UUID
 
 from crmkit.app.loading import field_definition
 from crmkit.app.work import Work
-from crmkit.errors import InvalidDefinition, InvalidRecord, Problem
+from crmkit.errors import CrmkitError, InvalidDefinition, InvalidRecord, Problem
 from crmkit.permissions import Rule, check
 from crmkit.query import Expr
 from crmkit.query.bind import Binder
@@ -17,7 +18,7 @@ from crmkit.schema import Record
 from crmkit.schema.custom import to_field
 from crmkit.sdk.change import Change
 
-__all__ = ["DEFINITIONS", "check_definition", "stored"]
+__all__ = ["DEFINITIONS", "check_definition", "check_dependants", "stored"]
 
 DEFINITIONS = frozenset({"custom_field", "grant", "segment", "stage"})
 """The record types whose records are checked against the schema when they are written."""
@@ -40,12 +41,9 @@ def check_definition(session: Work, change: Change) -> None:
     values = change.values
     match change.type_key:
         case "grant":
-            check(Rule.from_row({**values, "id": change.id}), session.schema, session.crm.actions)
+            _check_grant(session, {**values, "id": change.id})
         case "segment":
-            condition = lift(from_json(values["where"]), session.actor.ids)
-            Binder(session.schema, segments=session.tenant_schema.segment, actors=session.actor.ids).bind(
-                condition.shape, values["on"]
-            )
+            _check_condition(session, from_json, values["where"], values["on"])
         case "custom_field":
             _check_field(session, values, change.id)
         case "stage":
@@ -63,6 +61,44 @@ def _check_field(session: Work, values: Mapping[str, Any], record_id: UUID) -> N
     held = {slot for f in others for slot in (f.slot, f.unique_slot) if slot is not None}
     if held & {made.slot, made.unique_slot}:
         raise InvalidDefinition("another field holds the slot", code="slot_taken", field=made.key)
+
+
+def check_dependants(session: Work) -> None:
+    """Raises InvalidRecord (``in_use``) for what meant something in the schema and, after a change of it, does not."""
+    reader = session.system_reader
+    roles = {role.id: role.name for role in reader.records("role")}
+    problems: list[Problem] = []
+
+    def still(what: str, check_it: Callable[[], None]) -> None:
+        try:
+            check_it()
+        except CrmkitError as error:
+            reason = error.problems[0].message
+            problems.append(Problem("in_use", f"{what} would mean nothing: {reason}", hint="change it first"))
+
+    for grant in reader.records("grant"):
+        still(f"a grant of the role {roles.get(grant.role)}", partial(_check_grant, session, grant))
+    for segment in reader.records("segment"):
+        still(f"the segment {segment.name}", partial(_check_condition, session, from_json, segment.where, segment.on))
+    for record_type in session.schema.types.values():
+        for f in record_type.custom:
+            if f.check is not None:
+                what = f"the check of {record_type.key}.{f.key}"
+                still(what, partial(_check_condition, session, parse, f.check, record_type.key))
+    for stage in reader.records("stage"):
+        still(f"the stage {stage.name}", partial(_check_required_fields, session, stage.required_fields))
+    if problems:
+        raise InvalidRecord(problems)
+
+
+def _check_grant(session: Work, row: Any) -> None:
+    check(Rule.from_row(row), session.schema, session.crm.actions, session.tenant_schema.segment)
+
+
+def _check_condition(session: Work, read: Callable[[Any], Expr], written: Any, type_key: str) -> None:
+    ids = session.actor.ids
+    binder = Binder(session.schema, segments=session.tenant_schema.segment, actors=ids)
+    binder.bind(lift(read(written), ids).shape, type_key)
 
 
 def _check_required_fields(session: Work, keys: Any) -> None:

@@ -12,6 +12,7 @@ from crmkit.errors import BulkStopped, CrmkitError, Problem
 __all__ = ["BulkResult", "Outcome", "Status", "Tally"]
 
 Status = Literal["created", "updated", "unchanged", "deleted", "refused"]
+"""What may become of a row."""
 
 
 @attrs.frozen

@@ -62,7 +62,7 @@ class Query(Generic[T]):
         return ordered
 
     def limit(self, size: int) -> "Query[T]":
-        """At most this many in total."""
+        """At most this many in total. Raises InvalidQuery (``bad_limit``)."""
         if type(size) is not int or size < 0:
             raise InvalidQuery(f"{size!r:.40} is not a number of records", code="bad_limit")
         return attrs.evolve(self, size=size)
@@ -92,7 +92,7 @@ class Query(Generic[T]):
         return self.first() is not None
 
     def blocks(self, size: int = 2_000) -> Iterator[list[T]]:
-        """All records in no order, in lists, in constant memory: for exports."""
+        """All records in no order, in lists, in constant memory: for exports. Raises InvalidQuery (``bad_limit``)."""
         if type(size) is not int or size < 1:
             raise InvalidQuery(f"{size!r:.40} is not a number of records", code="bad_limit")
         return self.session.reader.stream(self.type.key, self._lifted(), size)
@@ -100,7 +100,8 @@ class Query(Generic[T]):
     def totals(self, by: Any = (), sums: Any = ()) -> list[Group]:
         """Counts, and sums of number or money fields, grouped by fields (``by=F.stage, sums=F.amount``).
 
-        Each group has ``key`` and ``sums`` in the order asked for; money is summed for each currency apart.
+        Each group has ``key`` and ``sums`` in the order asked for; money is summed for each currency apart. Raises
+        InvalidQuery (``not_summable``, ``not_a_field``).
         """
         return self.session.reader.summary(self.type.key, _paths(by), _paths(sums), self._lifted())
 

@@ -121,7 +121,7 @@ class Session(Work):
         return type_key, found
 
     def type_key_of(self, record: Record) -> str:
-        """The record type of a record; of a custom object, the object's."""
+        """The record type of a record; of a custom object, the object's. Raises NotFound."""
         declared = record_type_of(record).key
         if declared != BASE_OBJECT:
             return declared

@@ -7,6 +7,7 @@ from typing import Any
 __all__ = ["ADMIN", "furnish"]
 
 ADMIN = "admin"
+"""The role that may do everything, folded."""
 
 _STAGES = (
     ("new", "open", "10"),

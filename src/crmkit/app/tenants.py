@@ -16,6 +16,7 @@ from crmkit.values import Money, clean_text, fold, to_micros, zone
 __all__ = ["DEFAULT_TENANT", "Tenants"]
 
 DEFAULT_TENANT = "default"
+"""The key of the tenant that is there from the start."""
 
 
 @attrs.frozen
@@ -59,7 +60,10 @@ class Tenants:
         return any(tenant.key == key for tenant in self.list())
 
     def admit(self, key: str, email: str, name: str = "") -> None:
-        """Give a user of the tenant, made if there is none of that address, the role admin."""
+        """Give a user of the tenant, made if there is none of that address, the role admin.
+
+        Raises NotFound (``unknown_tenant``, ``unknown_role``).
+        """
         with self.open(SYSTEM, tenant=key, reason="first administrator", origin="setup") as me:
             role = next((r for r in me.roles if fold(r.name) == ADMIN), None)
             if role is None:

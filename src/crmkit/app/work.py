@@ -191,7 +191,7 @@ class Work:
     # ---------------------------------------------------------------------------------------------------------- doing
 
     def do(self, command: Command[Any]) -> Any:
-        """Do a command: what its verb does, from an object."""
+        """Do a command: what its verb does, from an object. Raises UsageError, and what the command raises."""
         if not isinstance(command, Command):
             raise UsageError(f"{shown(command)} is no command", code="not_a_command", hint="such as Tag(deal, 'vip')")
         # A command of every noun is remembered by the noun it was done with.
@@ -225,7 +225,10 @@ class Work:
 
     @contextmanager
     def bulk(self, command: str, *, stop: bool, dry_run: bool) -> Iterator[Tally]:
-        """The frame of a bulk verb: outcomes are collected; an error, or a dry run, leaves nothing behind."""
+        """The frame of a bulk verb: outcomes are collected; an error, or a dry run, leaves nothing behind.
+
+        Raises BulkStopped at the first refusal if told to ``stop``.
+        """
         tally = Tally(stop)
         with suppress(_Discard), self.doing(command):
             yield tally

@@ -10,7 +10,8 @@ from uuid import UUID
 
 import attrs
 
-from crmkit.app.definitions import DEFINITIONS, check_definition, stored
+from crmkit.app.definitions import DEFINITIONS, check_definition, check_dependants, stored
+from crmkit.app.loading import SCHEMA_TYPES
 from crmkit.app.outcomes import Tally
 from crmkit.app.references import Referrers, existence_check, news
 from crmkit.app.work import Work
@@ -88,8 +89,8 @@ class WritePath:
 
     def update_all(self, type_key: str, where: Lifted, given: Mapping[str, Any], tally: Tally) -> bool:
         """Gives all records that meet a condition the same values in two statements, where nothing has to be decided
-        for
-        each record: no plugin listens, no rule, unique value or conditional right is concerned. False if something has.
+        for each record: no plugin listens, no rule, unique value, custom field or conditional right is concerned.
+        False if something has. Raises InvalidRecord, Conflict.
         """
         session, record_type = self.session, self.session.type_of(type_key)
         values = session.parser(type_key).change(given)
@@ -452,6 +453,8 @@ class WritePath:
             refused = writer.delete(record_type.key, [(c.id, _version(c)) for c in changes])
         if len(refused) < len(changes):
             session.wrote(record_type.key)
+            if record_type.key in SCHEMA_TYPES:
+                check_dependants(session)
         return frozenset(refused)
 
 

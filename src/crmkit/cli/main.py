@@ -65,7 +65,7 @@ class _Root(click.Group):
             if args[1:2] in (["list"], ["show"]):
                 return name, _noun_group(name), args[1:]
             close = get_close_matches(name, self.list_commands(ctx), n=1)
-            meant = f" Did you mean {close[0]!r}?" if close else ""
+            meant = f" Did you mean {close[0]!r}?" if close else " Of a custom object, say 'list' or 'show'."
             ctx.fail(f"No such command {name!r}.{meant}")
         return super().resolve_command(ctx, args)
 

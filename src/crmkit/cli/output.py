@@ -119,7 +119,8 @@ def _json_lines(table: Table) -> Iterator[str]:
 
 def _csv_lines(table: Table) -> Iterator[str]:
     buffer = io.StringIO()
-    writer = csv.writer(buffer, lineterminator="\n")
+    # A line feed ends a row, but a carriage return in a cell must be quoted as well.
+    writer = csv.writer(buffer, lineterminator="\r\n")
     writer.writerow([column.key for column in table.columns])
     for row in table.rows:
         yield _emptied(buffer)
@@ -130,7 +131,7 @@ def _csv_lines(table: Table) -> Iterator[str]:
 
 
 def _emptied(buffer: io.StringIO) -> str:
-    text = buffer.getvalue()
+    text = buffer.getvalue().removesuffix("\r\n") + "\n"
     buffer.seek(0)
     buffer.truncate()
     return text

@@ -200,10 +200,15 @@ class Actors(Dynamic):
 
 
 me = Actors("me")
+"""The user who asks."""
 my_team = Actors("my_team")
+"""Everybody in the teams of the user who asks, that user among them."""
 my_team_and_below = Actors("my_team_and_below")
+"""Everybody in these teams and in all below them."""
 now = RelativeTime("now")
+"""The instant at which the expression runs."""
 today = RelativeTime("today")
+"""The day on which it runs, in the tenant's zone; compared with an instant, that day's beginning."""
 
 MAX_DAYS = 1_000_000
 
@@ -386,7 +391,7 @@ class Aggregate(Value):
 
 @attrs.frozen(eq=False)
 class Order:
-    """A sort key; records without a value come last, either way."""
+    """A sort key; records without a value are the least: first in ascending order, last in descending."""
 
     path: Path
     descending: bool = False

@@ -18,6 +18,7 @@ from crmkit.errors import (
     Problem,
     StorageError,
     Unavailable,
+    UsageError,
 )
 from crmkit.store.names import SHARD_SUFFIX
 
@@ -34,6 +35,7 @@ _SQLITE = (
     ("reference", re.compile(r"FOREIGN KEY constraint failed")),
     ("not_migrated", re.compile(r"no such (?:table|column)|has no column named")),
     ("overflow", re.compile(r"integer overflow")),
+    ("ended", re.compile(r"no such savepoint")),
     ("locked", re.compile(r"is locked|locking protocol|interrupted")),
     ("unreachable", re.compile(r"unable to open|disk I/O error|disk is full|readonly|not a database|closed database")),
 )
@@ -46,6 +48,7 @@ _POSTGRES = (
     ("not_migrated", ("42P01", "42703", "3F000")),
     ("overflow", ("22003",)),
     ("too_long", ("54000", "22001")),
+    ("ended", ("3B001", "25P01")),
     ("locked", ("55P03",)),
     ("serialization", ("40",)),
     ("rolled_back", ("25P02", "XX000")),
@@ -67,8 +70,8 @@ def translate(error: Exception, tables: "Tables | None" = None) -> CrmkitError:
 
     Duplicate (``duplicate``) names the fields of the unique constraint, InvalidRecord (``reference``, ``required``,
     ``too_long``) the field, as far as the database says which and ``tables`` knows it. InvalidQuery (``overflow``):
-    a sum left 64 bits. NotMigrated: a table or column is missing. Unavailable: the work can be tried again. Anything
-    else is a StorageError.
+    a sum left 64 bits. NotMigrated: a table or column is missing. Unavailable: the work can be tried again. UsageError
+    (``transaction_ended``): the host ended its transaction too early. Anything else is a StorageError.
     """
     if isinstance(error, TimeoutError):
         return Unavailable(_UNAVAILABLE["timeout"], code="timeout", hint=_AGAIN)
@@ -86,6 +89,12 @@ def translate(error: Exception, tables: "Tables | None" = None) -> CrmkitError:
         return InvalidQuery("a total does not fit 64 bits", code="overflow", hint="narrow the query")
     if kind == "too_long":
         return InvalidRecord("a text is too long for its index", code="too_long", hint="shorten it")
+    if kind == "ended":
+        return UsageError(
+            "the transaction was ended while a unit of work was open in it",
+            code="transaction_ended",
+            hint="commit or roll back after the unit of work is closed",
+        )
     if kind == "not_migrated":
         return NotMigrated("the database lacks a table or column of this release", hint="run crmkit migrate")
     if kind in _UNAVAILABLE:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from sqlalchemy import BigInteger, Column, Constraint, Index, MetaData, Sequence, Table, UniqueConstraint
 from sqlalchemy.dialects.postgresql import ExcludeConstraint
 
-from crmkit.store.names import LONGEST, SHARD_SUFFIX
+from crmkit.store.names import LONGEST, LONGEST_TABLE, SHARD_SUFFIX
 
 __all__ = ["lint"]
 
@@ -137,8 +137,8 @@ def _named(table: Table) -> Iterator[Constraint | Index]:
 
 
 def _names(table: Table) -> Iterator[str]:
-    if len(table.name) > LONGEST:
-        yield f"the table's name has more than {LONGEST} characters"
+    if len(table.name) > LONGEST_TABLE:
+        yield f"the table's name has more than {LONGEST_TABLE} characters"
     for thing in _named(table):
         if not isinstance(thing.name, str):
             yield f"a {type(thing).__name__} has no explicit name"

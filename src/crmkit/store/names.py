@@ -4,10 +4,13 @@ import re
 from collections.abc import Iterable
 from hashlib import sha256
 
-__all__ = ["LONGEST", "SHARD_SUFFIX", "named", "shortened", "told_apart"]
+__all__ = ["LONGEST", "LONGEST_TABLE", "SHARD_SUFFIX", "named", "shortened", "told_apart"]
 
 LONGEST = 50
-"""PostgreSQL cuts names at 63 bytes; a sharding engine appends up to 13 more."""
+"""PostgreSQL cuts names at 63 bytes; a sharding engine appends up to 13 to those of constraints and indexes."""
+
+LONGEST_TABLE = 54
+"""Room for the number of a shard (``_102008``) within 63."""
 
 SHARD_SUFFIX = re.compile(r"_\d{6,}$")
 """What a sharding engine appends to the names of one shard; no name of ours may end like it."""

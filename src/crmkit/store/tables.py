@@ -59,8 +59,7 @@ class Tables:
     ``Table.info`` says ``scope`` (tenant, reference or local), ``role`` (live, history, or a system table's name) and,
     for record types, ``type`` (the key).
 
-    Raises InvalidDefinition: ``column_taken`` when two fields of a type need the same column, ``table_taken`` when two
-    types need the same table.
+    Raises InvalidDefinition (``table_taken``) when two types need the same table.
     """
 
     def __init__(self, schema: Schema) -> None:
@@ -127,15 +126,6 @@ class Tables:
             raise InvalidDefinition(
                 f"the table {name!r} of {record_type.key!r} is taken", code="table_taken", hint="name another table"
             )
-        taken: set[str] = set()
-        for column, _, _ in columns:
-            if column in taken:
-                raise InvalidDefinition(
-                    f"{record_type.key!r} needs the column {column!r} twice",
-                    code="column_taken",
-                    hint="rename the field",
-                )
-            taken.add(column)
         for f in record_type.declared:
             self._column_fields.update({(name, column): (record_type.key, f.key) for column in f.part_columns()})
         return Table(

@@ -6,10 +6,10 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from sqlalchemy import BindParameter, Connection, CursorResult, Table, bindparam, insert
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import SQLAlchemyError, StatementError
 from sqlalchemy.sql.elements import ClauseElement
 
-from crmkit.errors import UsageError
+from crmkit.errors import CrmkitError, UsageError
 from crmkit.store.checker import TENANT
 from crmkit.store.drivers import Driver, raw_connection
 from crmkit.store.failures import translate
@@ -113,15 +113,15 @@ class Unit:
     def _cursor(self, statement: Statement, parameters: tuple[Any, ...]) -> Iterator[Any]:
         """A cursor on the rows, on the server where there is one and a transaction to keep it."""
         if self._driver.holds(self._connection):
-            self._before(statement)
             # SQLAlchemy's own server-side result would take the first row for itself.
-            with self._failures():
-                cursor = raw_connection(self._connection).cursor(name=self._name(self.sent))
-                cursor.execute(statement.sql, parameters)
+            cursor = raw_connection(self._connection).cursor(name=self._name(self.sent))
         else:
-            result = self._send(statement, parameters)
-            cursor = result.cursor
+            cursor = self._send(statement, parameters).cursor
         try:
+            if self._driver.holds(self._connection):
+                self._before(statement)
+                with self._failures():
+                    cursor.execute(statement.sql, parameters)
             yield cursor
         finally:
             with suppress(*self._errors):
@@ -293,18 +293,22 @@ class Unit:
         if self._closed:
             return
         try:
-            self.rollback()
+            self._abandon()
         finally:
             self._closed = True
             if self.owns and self._gate is None:
-                self._give_back()
+                self._connection.close()
 
-    def _give_back(self) -> None:
+    def _abandon(self) -> None:
         try:
-            with suppress(*self._errors):
+            self.rollback()
+            if self.owns and self._gate is None:
                 self._driver.release(self._connection, self._state)
-        finally:
-            self._connection.close()
+        except (CrmkitError, *self._errors):
+            if not self.owns:
+                raise
+            # The connection is gone, and with it what was not committed; the pool must not hand it out again.
+            self._connection.invalidate()
 
     def __enter__(self) -> Self:
         return self
@@ -325,7 +329,7 @@ class Unit:
         try:
             return self._connection.exec_driver_sql(statement.sql, parameters, execution_options=statement.options)
         except self._errors as error:
-            raise translate(error, self._tables) from error
+            raise self._translated(error) from error
 
     def _before(self, statement: Statement) -> None:
         self._check_open()
@@ -384,7 +388,13 @@ class Unit:
         try:
             yield
         except self._errors as error:
-            raise translate(error, self._tables) from error
+            raise self._translated(error) from error
+
+    def _translated(self, error: Exception) -> CrmkitError:
+        if isinstance(error, StatementError):
+            # The error becomes the cause of ours: a logged traceback must not show what the records hold.
+            error.hide_parameters = True
+        return translate(error, self._tables)
 
 
 def _driver_error(connection: Connection) -> type[Exception]:

@@ -32,6 +32,7 @@ BUILTIN_COMMANDS: tuple[type[Command[Any]], ...] = (
     Unshare,
     Untag,
 )
+"""The commands every CRM has; plugins add theirs."""
 
 
 @attrs.frozen(slots=False)

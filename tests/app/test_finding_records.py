@@ -1,0 +1,128 @@
+"""What asks for records without knowing their type or the changeset: find, get_many, log, readable_fields."""
+
+from collections.abc import Callable
+from uuid import UUID
+
+import pytest
+
+from crmkit import CRM, Session
+from crmkit.errors import InvalidDefinition, InvalidValue, NotFound
+
+ANA = "ana@acme.example"
+BO = "bo@acme.example"
+NOBODY = UUID("00000000-0000-7000-8000-000000000000")
+
+
+@pytest.fixture
+def bo(crm: CRM) -> UUID:
+    """A rep, who sees own records."""
+    with crm.session(ANA) as me:
+        user = me.users.create(name="Bo Li", email=BO)
+        me.records("role_member").create(role=me.roles.one(name="rep"), user=user)
+    return user.id
+
+
+def account(me: Session, name: str, owner: object = None) -> UUID:
+    return me.accounts.create(name=name, owner=owner or me.actor.id).id
+
+
+def test_a_record_is_found_by_its_id_whatever_its_type(crm: CRM) -> None:
+    with crm.session(ANA) as me:
+        made = account(me, "宝钢")
+        me.objects.add("vessel", plural="vessels", label="Vessel")
+        vessel = me.records("vessel").create(name="远洋号").id
+        assert me.find(made).key == "account"
+        assert me.find(str(vessel)).key == "vessel"
+
+
+def test_a_deleted_record_is_found_by_its_history(crm: CRM) -> None:
+    with crm.session(ANA) as me:
+        made = account(me, "宝钢")
+        me.accounts.delete(made)
+    with crm.session(ANA) as me:
+        assert me.find(made).key == "account"
+
+
+def test_a_record_out_of_sight_is_not_found_and_neither_is_one_that_never_was(crm: CRM, bo: UUID) -> None:
+    with crm.session(ANA) as me:
+        hidden, own = account(me, "宝钢"), account(me, "鞍钢", bo)
+    with crm.session(BO) as me:
+        assert me.find(own).key == "account"
+        for lost in (hidden, NOBODY):
+            with pytest.raises(NotFound):
+                me.find(lost)
+
+
+def test_many_records_come_by_id_without_those_out_of_sight(crm: CRM, bo: UUID) -> None:
+    with crm.session(ANA) as me:
+        hidden, own, gone = account(me, "宝钢"), account(me, "鞍钢", bo), account(me, "马钢", bo)
+        me.accounts.delete(gone)
+    with crm.session(BO) as me:
+        found = me.accounts.get_many([own, str(own), hidden, gone, NOBODY])
+        assert {key: record.name for key, record in found.items()} == {own: "鞍钢"}
+        assert me.accounts.get_many([]) == {}
+        with pytest.raises(InvalidValue):
+            me.accounts.get_many(["鞍钢"])
+
+
+def test_the_log_shows_the_latest_changesets_first_and_no_more_than_asked_for(crm: CRM) -> None:
+    made = []
+    for name in ("一", "二", "三"):
+        with crm.session(ANA, reason=name) as me:
+            account(me, name)
+        made.append(me.changeset_id)
+    with crm.session(ANA) as me:
+        assert [changeset.id for changeset in me.log(2)] == [made[2], made[1]]
+        assert [changeset.id for changeset in me.log()][:3] == made[::-1]
+
+
+def test_the_log_leaves_out_changesets_of_which_nothing_may_be_seen(crm: CRM, bo: UUID) -> None:
+    with crm.session(ANA, reason="secret") as me:
+        account(me, "宝钢")
+    with crm.session(ANA, reason="open") as me:
+        account(me, "鞍钢", bo)
+    with crm.session(BO) as me:
+        assert [changeset.reason for changeset in me.log(1)] == ["open"]
+        assert "secret" not in [changeset.reason for changeset in me.log()]
+
+
+def test_fields_that_may_be_read_are_listed_with_the_id_first(crm: CRM, bo: UUID) -> None:
+    with crm.session(ANA) as me:
+        every = [f.key for f in me.readable_fields("account")]
+        denied = {"role": me.roles.one(name="rep"), "on": "account", "action": "read", "effect": "deny"}
+        me.records("grant").create(denied, fields=["annual_revenue"])
+        assert sorted(every) == sorted(me.type_of("account").by_key)
+    with crm.session(BO) as me:
+        assert [f.key for f in me.readable_fields("accounts")] == [key for key in every if key != "annual_revenue"]
+        assert every[:2] == ["id", "name"]
+        assert me.readable_fields("grant") == []
+
+
+def test_an_action_that_is_none_is_not_explained_away(crm: CRM) -> None:
+    with crm.session(ANA) as me:
+        made = me.accounts.create(name="宝钢")
+        assert me.explain(made, "update").allowed
+        with pytest.raises(InvalidDefinition, match="did you mean 'update'"):
+            me.explain(made, "updat")
+
+
+def test_a_command_of_every_noun_is_remembered_with_the_noun(crm: CRM, bo: UUID) -> None:
+    with crm.session(ANA) as me:
+        made = account(me, "宝钢")
+    with crm.session(ANA) as me:
+        me.accounts.assign(made, bo)
+        me.accounts.tag(made, "vip")
+    with crm.session(ANA) as me:
+        assert me.log(1)[0].command == "account.assign, account.tag"
+
+
+@pytest.mark.parametrize(("origin", "notes"), [("import", 0), ("interactive", 1)])
+def test_a_deal_that_is_won_gets_a_note_unless_it_was_imported_won(
+    migrated_sqlite: Callable[[str], str], open_crm: Callable[..., CRM], origin: str, notes: int
+) -> None:
+    crm = open_crm(migrated_sqlite("won"))
+    with crm.session(ANA, origin=origin) as me:
+        me.deals.create(name="展会", stage=me.stages.one(name="won"))
+    with crm.session(ANA) as me:
+        assert me.activities.count() == notes
+        assert crm.undelivered() == []

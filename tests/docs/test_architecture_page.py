@@ -1,0 +1,30 @@
+"""docs/architecture.md draws the house that stands."""
+
+import re
+from pathlib import Path
+
+from crmkit.store.lint import _RULES
+
+ROOT = Path(__file__).parents[2]
+PAGE = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+
+
+def test_every_room_is_on_a_floor_and_no_other() -> None:
+    package = ROOT / "src" / "crmkit"
+    rooms = {path.parent.name for path in package.glob("*/__init__.py")} | {"errors"}
+    drawing = PAGE[PAGE.index("```text\n") + 8 :].partition("```")[0]
+    assert {line.split()[0] for line in drawing.splitlines()} == rooms
+
+
+def test_every_module_and_test_it_names_is_there() -> None:
+    tests = set(re.findall(r"`((?:tests/|conftest)[\w./]*)`", PAGE))
+    modules = set(re.findall(r"`((?:app|store|query|schema)\.\w+)`", PAGE))
+    assert len(tests) > 10
+    assert len(modules) > 5
+    assert [path for path in tests if not (ROOT / path).exists()] == []
+    files = (ROOT / "src" / "crmkit" / f"{name.replace('.', '/')}.py" for name in modules)
+    assert [str(path) for path in files if not path.exists()] == []
+
+
+def test_the_rules_for_tables_are_those_that_are_checked() -> None:
+    assert re.findall(r"^\| (S\d+) \|", PAGE, flags=re.MULTILINE) == [number for number, _ in _RULES]

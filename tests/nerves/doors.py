@@ -1,0 +1,346 @@
+"""Every public name by which a person or a command reaches data, with a use of it; and what is seen through it.
+
+A public method or property that is not listed here fails ``test_every_door_is_watched``: whoever adds one says here how
+it is used, and it is tried between tenants and between people with different rights from then on.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from enum import Enum
+from typing import Any
+from uuid import UUID
+
+import attrs
+
+from crmkit import CRM, F, Money, in_segment
+from crmkit.app.collection import Collection
+from crmkit.app.facades import Fields, Objects
+from crmkit.app.query import Query
+from crmkit.app.session import Session
+from crmkit.app.tenants import Tenants
+from crmkit.errors import CrmkitError
+from crmkit.query.nodes import TRUE
+from crmkit.schema import Record
+from crmkit.schema.types import Integer
+
+Door = Callable[[Any, "Way"], Any]
+
+LATER = datetime(2024, 4, 1, tzinfo=UTC)
+"""Between the making of a world (January) and its use (May): what is later is only said to be later."""
+
+
+@attrs.frozen
+class Way:
+    """The CRM and the tenant through whose doors somebody goes, and the ids of what is there, by name."""
+
+    crm: CRM
+    tenant: str
+    names: Mapping[str, Any]
+    who: Any
+
+    def __getattr__(self, name: str) -> Any:
+        try:
+            return self.names[name]
+        except KeyError:
+            raise AttributeError(name) from None
+
+    def look(self, look: Callable[[], Any]) -> Any:
+        """What is there, or the code of the error."""
+        try:
+            return look()
+        except CrmkitError as error:
+            return error.code
+
+
+# ------------------------------------------------------------------------------------------------------------ the doors
+
+_NO_DATA = "holds no records"
+
+CRM_DOORS: dict[str, Door | str] = {
+    "actions": lambda me, w: sorted(w.crm.actions),
+    "actor": lambda me, w: w.crm.actor(me, w.who),
+    "clock": _NO_DATA,
+    "codec": _NO_DATA,
+    "commands": lambda me, w: sorted(w.crm.commands.by_name),
+    "database": lambda me, w: w.crm.database.dialect,
+    "declared": lambda me, w: sorted(w.crm.declared.types),
+    "deliver": lambda me, w: w.crm.deliver(w.tenant),
+    "dispose": "closes connections",
+    "examine": lambda me, w: [finding.name for finding in w.crm.examine()],
+    "field_types": lambda me, w: sorted(w.crm.field_types),
+    "ids": _NO_DATA,
+    "listeners": lambda me, w: w.crm.listeners("crmkit_before_change", "deal"),
+    "migrate": "done once, before there are records",
+    "plugins": lambda me, w: w.crm.plugins.names,
+    "record_classes": lambda me, w: [c.__name__ for c in w.crm.record_classes],
+    "registry": lambda me, w: w.crm.registry.state(me.unit, me.tenant.id).zone,
+    "session": lambda me, w: use(w, lambda other: other.accounts.count()),
+    "shelf": _NO_DATA,
+    "system": "the system may do everything in the tenant it names; as a session",
+    "tables": lambda me, w: sorted(w.crm.tables.live),
+    "tenant_schema": lambda me, w: sorted(w.crm.tenant_schema(me).segments),
+    "tenants": "see Tenants",
+    "undelivered": lambda me, w: w.crm.undelivered(w.tenant),
+}
+
+SESSION_DOORS: dict[str, Door | str] = {
+    "actor": lambda me, w: (me.actor.name, me.actor.id, me.actor.role_ids, me.actor.ids),
+    "after_commit": _NO_DATA,
+    "as_of": lambda me, w: use(w, lambda past: list(past.accounts), as_of=LATER),
+    "ask": lambda me, w: me.ask("sales_pipeline", ()),
+    "base_view": lambda me, w: list(me.reading(me.base_view()).records("account")),
+    "bulk": "the frame of bulk verbs, which are tried as verbs",
+    "causation": lambda me, w: me.causation,
+    "changes": lambda me, w: (me.accounts.create(name="new NORTH"), me.changes)[1],
+    "changes_of": lambda me, w: list(me.changes_of(w.first_changeset)),
+    "changeset_id": lambda me, w: me.changeset_id,
+    "changesets": lambda me, w: (me.changesets.latest(me.unit), list(me.changesets.touched(me.unit, w.changeset))),
+    "checks": lambda me, w: me.checks("account"),
+    "close": "closes the connection",
+    "commit": "keeps what verbs did, which are tried as verbs",
+    "committed": lambda me, w: me.committed,
+    "crm": "see CRM",
+    "do": lambda me, w: me.do(me.crm.commands.by_name["deal.move"](w.deal, to="proposal")),
+    "doing": "the frame of verbs, which are tried as verbs",
+    "dry_run": lambda me, w: use(w, lambda dry: (dry.accounts.delete(w.spare), dry.changes)[1], dry_run=True),
+    "explain": lambda me, w: [me.explain(a, action) for a in me.accounts for action in ("read", "update", "delete")],
+    "fields": "see Fields",
+    "find": lambda me, w: [w.look(lambda i=i: me.find(i).key) for i in (w.account, w.vessel, w.gone, w.parent)],
+    "history": lambda me, w: list(me.history().changes(w.first_changeset)),
+    "ids": _NO_DATA,
+    "judge": lambda me, w: [me.judge.sees("account", r) for r in me.system_reader.by_ids("account", [w.account])],
+    "listeners": lambda me, w: me.listeners("crmkit_before_change", "deal"),
+    "log": lambda me, w: me.log(),
+    "may_read": lambda me, w: [me.may_read("account", f, a) for a in me.accounts for f in ("name", "code")],
+    "may_set": lambda me, w: [me.may_set("account", f, "update", a) for a in me.accounts for f in ("name", "code")],
+    "may_write": lambda me, w: me.may_write(),
+    "note": _NO_DATA,
+    "objects": "see Objects",
+    "origin": lambda me, w: me.origin,
+    "parser": lambda me, w: me.parser("account").change({"name": "x"}),
+    "policy": lambda me, w: [me.policy.may(key, "read") for key in sorted(me.schema.types)],
+    "present_reader": lambda me, w: list(me.present_reader().records("account")),
+    "readable_fields": lambda me, w: [f.key for f in me.readable_fields("account")],
+    "reader": lambda me, w: list(me.reader.records("account")),
+    "reading": lambda me, w: list(me.reading(me.view).records("deal")),
+    "reason": lambda me, w: me.reason,
+    "records": lambda me, w: list(me.records("vessel")),
+    "require": lambda me, w: [me.require("account", "read", a) for a in me.accounts],
+    "result": _NO_DATA,
+    "schema": lambda me, w: [(f.key, f.type.name, f.labels) for t in me.schema.types.values() for f in t.custom],
+    "started_at": lambda me, w: me.started_at,
+    "state": lambda me, w: (me.state.zone, me.state.currency),
+    "system_reader": lambda me, w: [list(me.system_reader.records(key)) for key in ("account", "deal", "lead", "user")],
+    "tenant": lambda me, w: me.tenant.key,
+    "tenant_schema": lambda me, w: sorted(me.tenant_schema.segments),
+    "today": lambda me, w: me.today.year,
+    "touched": lambda me, w: me.touched(frozenset({"account"})),
+    "type_key_of": lambda me, w: [me.type_key_of(v) for v in me.records("vessel")],
+    "type_of": lambda me, w: [f.key for f in me.type_of("account").fields],
+    "undo": lambda me, w: me.undo(w.changeset),
+    "unique_keys": lambda me, w: [[f.key for f in fields] for fields in me.unique_keys("user")],
+    "unit": "takes prepared statements, each of which binds the tenant that is given with it",
+    "view": lambda me, w: me.view.reading,
+    "who_can": lambda me, w: [me.who_can(a, "read") for a in me.accounts],
+    "writer": lambda me, w: me.writer().stamp.actor_id,
+    "writes": lambda me, w: type(me.writes()).__name__,
+    "written": lambda me, w: sorted(me.written),
+    "written_record": lambda me, w: me.written_record("account", w.account),
+    "wrote": _NO_DATA,
+}
+
+COLLECTION_DOORS: dict[str, Door | str] = {
+    "count": lambda me, w: [me.records(key).count() for key in sorted(me.schema.types)],
+    "create": lambda me, w: me.contacts.create(name="New NORTH", account=w.account),
+    "create_many": lambda me, w: me.deals.create_many([{"name": "NORTH"}, {"name": "NORTH", "account": w.parent}]),
+    "delete": lambda me, w: me.accounts.delete(w.parent),
+    "delete_many": lambda me, w: me.accounts.delete_many([w.account, w.gone]),
+    "exists": lambda me, w: [me.accounts.exists(name=name) for name in ("account NORTH", "account SOUTH")],
+    "get": lambda me, w: me.accounts.get(w.account),
+    "get_many": lambda me, w: me.accounts.get_many([w.account, w.parent, w.gone]),
+    "history": lambda me, w: me.accounts.history(w.account),
+    "one": lambda me, w: me.accounts.one(name="account NORTH"),
+    "order_by": lambda me, w: list(me.accounts.order_by("-name", "code")),
+    "session": "see Session",
+    "totals": lambda me, w: me.deals.totals(by=F.account.name, sums=F.amount),
+    "type": lambda me, w: me.accounts.type.key,
+    "update": lambda me, w: me.accounts.update(w.account, headcount=12),
+    "update_many": lambda me, w: me.accounts.update_many([(w.account, {"headcount": 13}), (w.gone, {"headcount": 1})]),
+    "upsert": lambda me, w: me.accounts.upsert(name="account NORTH", headcount=14, by="name"),
+    "upsert_many": lambda me, w: me.accounts.upsert_many([{"name": "spare NORTH", "headcount": 5}], by="name"),
+    "where": lambda me, w: list(me.accounts.where('name.contains("account") or name.contains("parent")')),
+}
+
+QUERY_DOORS: dict[str, Door | str] = {
+    "blocks": lambda me, w: list(me.accounts.where().blocks(2)),
+    "condition": _NO_DATA,
+    "count": lambda me, w: me.accounts.where(F.deals.count() > 0).count(),
+    "delete": lambda me, w: me.activities.where(F.subject.contains("nothing")).delete(),
+    "exists": lambda me, w: me.accounts.where(F.tags.has("tag NORTH")).exists(),
+    "explain": lambda me, w: me.accounts.where(in_segment("segment NORTH"), F.deals.any(TRUE)).explain(w.account),
+    "first": lambda me, w: me.deals.where(F.account.parent.name == "parent NORTH").first(),
+    "limit": lambda me, w: list(me.accounts.where().limit(2)),
+    "order": _NO_DATA,
+    "order_by": lambda me, w: list(me.deals.where().order_by(-F.amount, F.account.name)),
+    "session": "see Session",
+    "size": _NO_DATA,
+    "totals": lambda me, w: me.accounts.where(F.parent.not_null()).totals(by=(F.industry, F.code), sums=F.headcount),
+    "type": lambda me, w: me.accounts.where().type.key,
+    "update": lambda me, w: me.accounts.where(F.headcount >= 0).update(description="all of NORTH"),
+    "where": lambda me, w: list(me.accounts.where(F.headcount > 0).where(in_segment("segment NORTH"))),
+}
+
+FIELDS_DOORS: dict[str, Door | str] = {
+    "add": lambda me, w: me.fields.add("account", "size", Integer(), indexed=True),
+    "change": lambda me, w: me.fields.change("account", "code", label="Code NORTH"),
+    "list": lambda me, w: [(f.key, f.type.name, f.slot) for f in me.fields.list("account")],
+    "remove": lambda me, w: me.fields.remove("account", "grade"),
+    "session": "see Session",
+}
+
+OBJECTS_DOORS: dict[str, Door | str] = {
+    "add": lambda me, w: me.objects.add("crate", plural="crates", label="Crate NORTH"),
+    "session": "see Session",
+}
+
+TENANTS_DOORS: dict[str, Door | str] = {
+    "admit": lambda me, w: w.crm.tenants.admit(w.tenant, "new@both.example", "New NORTH"),
+    "create": "the registry is the operator's",
+    "crm": "see CRM",
+    "exists": "the registry is the operator's",
+    "list": "the registry is the operator's",
+    "open": "see CRM.session",
+}
+
+COMMAND_DOORS: dict[str, Door | str] = {
+    "*.assign": lambda me, w: me.accounts.assign(w.spare, w.clerk),
+    "*.share": lambda me, w: me.accounts.share(w.account, "NORTH", user=w.clerk, level="edit"),
+    "*.tag": lambda me, w: me.accounts.tag(w.parent, "tag NORTH"),
+    "*.unshare": lambda me, w: me.deals.unshare(w.deal, user=w.clerk),
+    "*.untag": lambda me, w: me.accounts.untag(w.account, "tag NORTH"),
+    "activity.complete": lambda me, w: me.activities.complete(w.task),
+    "changeset.undo": lambda me, w: me.undo(w.changeset),
+    "custom_field.add": "see Fields.add",
+    "custom_field.change": "see Fields.change",
+    "custom_field.remove": "see Fields.remove",
+    "custom_object.add": "see Objects.add",
+    "deal.move": lambda me, w: me.deals.move(w.deal, to="won", on=date(2024, 5, 2)),
+}
+
+DOORS: dict[str, dict[str, Door | str]] = {
+    "CRM": CRM_DOORS,
+    "Session": SESSION_DOORS,
+    "Collection": COLLECTION_DOORS,
+    "Query": QUERY_DOORS,
+    "Fields": FIELDS_DOORS,
+    "Objects": OBJECTS_DOORS,
+    "Tenants": TENANTS_DOORS,
+    "command": COMMAND_DOORS,
+}
+
+TRUSTED = frozenset(
+    {
+        "Session.base_view",
+        "Session.changesets",
+        "Session.judge",
+        "Session.present_reader",
+        "Session.reading",
+        "Session.system_reader",
+        "Session.writer",
+        "CRM.tenant_schema",
+        "CRM.undelivered",
+        "Session.tenant_schema",
+        "Session.schema",
+        "Tenants.admit",
+    }
+)
+"""Doors of the house itself: they keep to the tenant, and leave rights to whoever uses them."""
+
+
+def public_names(crm: CRM, me: Session) -> dict[str, set[str]]:
+    """What there is, found by looking."""
+    things = {
+        "CRM": crm,
+        "Session": me,
+        "Collection": me.deals,
+        "Query": me.deals.where(),
+        "Fields": me.fields,
+        "Objects": me.objects,
+        "Tenants": crm.tenants,
+    }
+    for name, kind in zip(things, (CRM, Session, Collection, Query, Fields, Objects, Tenants), strict=True):
+        assert isinstance(things[name], kind)
+    found = {name: {n for n in dir(thing) if not n.startswith("_")} for name, thing in things.items()}
+    return {**found, "command": set(crm.commands.by_name)}
+
+
+def doors() -> Iterator[tuple[str, Door]]:
+    """The doors that data could come through, in an order in which those that take things away come last."""
+    found = [(f"{kind}.{name}", use) for kind, table in DOORS.items() for name, use in table.items()]
+    open_ones = [(name, use) for name, use in found if not isinstance(use, str)]
+    yield from sorted(open_ones, key=lambda door: ("delete" in door[0] or "remove" in door[0] or "undo" in door[0]))
+
+
+# --------------------------------------------------------------------------------------------------------- what is seen
+
+
+def use(way: Way, look: Callable[[Any], Any], **options: Any) -> Any:
+    """Through a session of its own."""
+    with way.crm.session(way.who, tenant=way.tenant, **options) as me:
+        return shown(look(me), frozenset())
+
+
+def seen(door: Door, way: Way, known: Iterable[Any], **options: Any) -> Any:
+    """What comes through a door, with the error if that comes; committed like any other work."""
+    known = frozenset(known)
+    try:
+        with way.crm.session(way.who, tenant=way.tenant, **options) as me:
+            return shown(door(me, way), known)
+    except CrmkitError as error:
+        return type(error).__name__, [shown(problem, known) for problem in error.problems]
+
+
+def shown(value: Any, known: frozenset[Any]) -> Any:
+    """A value as plain data; ids nobody knew before and instants of today are only said to be new."""
+    match value:
+        case UUID():
+            return str(value) if not known or value in known else "a new id"
+        case datetime():
+            return value.isoformat() if value < LATER else "today"
+        case None | bool() | int() | str() | Decimal() | date() | Money():
+            return _without_ids(str(value), known)
+        case Enum():
+            return str(value)
+        case Record():
+            return {"": type(value).__name__, **{key: shown(_held(value, key), known) for key in _keys(value)}}
+        case Mapping():
+            return {str(shown(key, known)): shown(item, known) for key, item in value.items()}
+        case list() | tuple() | Iterator():
+            return [shown(item, known) for item in value]
+        case set() | frozenset():
+            return sorted(str(shown(item, known)) for item in value)
+    if attrs.has(type(value)):
+        return {a.name: shown(getattr(value, a.name), known) for a in attrs.fields(type(value))}
+    return type(value).__name__
+
+
+def _without_ids(text: str, known: frozenset[Any]) -> str:
+    for word in text.replace("'", " ").split():
+        try:
+            found = UUID(word)
+        except ValueError:
+            continue
+        if known and found not in known:
+            text = text.replace(word, "a new id")
+    return text
+
+
+def _keys(record: Record) -> list[str]:
+    declared = [a.name for a in attrs.fields(type(record)) if a.name != "custom"]
+    return [*declared, *record.custom]
+
+
+def _held(record: Record, key: str) -> Any:
+    return record.custom[key] if key in record.custom else getattr(record, key, None)
+
