@@ -85,9 +85,7 @@ def watching() -> Iterator[Watch]:
         watch.counted(sql, clause)
         original(self, sql, clause)
 
-    def before(
-        connection: Any, cursor: Any, statement: str, parameters: Any, context: Any, executemany: bool
-    ) -> None:
+    def before(connection: Any, cursor: Any, statement: str, parameters: Any, context: Any, executemany: bool) -> None:
         watch.executed(statement, context.execution_options.get(STATEMENT_OPTION))
 
     event.listen(Engine, "before_cursor_execute", before)

@@ -17,7 +17,7 @@ from crmkit.testing import FakeClock
 from tests.cli.command import CHIEF, REP, Answer, run
 from tests.conftest import new_database
 
-# ------------------------------------------------------------------------------------------------------- a small company
+# ------------------------------------------------------------------------------------------------------ a small company
 
 
 @attrs.frozen(slots=False)
@@ -85,7 +85,7 @@ def company(
     return Company(f"sqlite:///{shutil.copy(path, tmp_path / 'company.db')}", ids, changesets, open_crm)
 
 
-# --------------------------------------------------------------------------------------------------------------- the demo
+# ------------------------------------------------------------------------------------------------------------- the demo
 
 
 @attrs.frozen

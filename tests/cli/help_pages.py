@@ -22,7 +22,9 @@ def rewritten(page: str) -> str:
 
     def block(found: re.Match[str]) -> str:
         arguments = (found[1] or "").split()
-        return "\n".join(["```text", " ".join(["$ crmkit", *arguments, "--help"]), run(*arguments, "--help").out + "```"])
+        return "\n".join(
+            ["```text", " ".join(["$ crmkit", *arguments, "--help"]), run(*arguments, "--help").out + "```"]
+        )
 
     return BLOCK.sub(block, page)
 

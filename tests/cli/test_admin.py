@@ -45,9 +45,11 @@ def test_migrate_makes_a_database_and_may_be_run_again(database_url: str) -> Non
     assert doctor(database_url).code == 0
 
 
-def test_migrate_takes_the_path_of_a_file(sqlite_file: Path) -> None:
-    assert run("migrate", "--db", str(sqlite_file)).code == 0
-    assert sqlite_file.exists()
+def test_the_path_of_a_file_may_have_any_signs(tmp_path: Path) -> None:
+    file = tmp_path / "数据 50%20?x=1#&.db"
+    assert run("migrate", "--db", str(file), "--admin", CHIEF).code == 0
+    assert file.exists()
+    assert run("users", "list", "--db", str(file), "--as", CHIEF).code == 0
 
 
 @pytest.mark.parametrize(

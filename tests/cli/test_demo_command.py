@@ -62,10 +62,12 @@ def test_the_tables_of_the_demo_have_the_right_figures(shown: tuple[Path, Answer
 
 
 def test_the_command_the_demo_suggests_works(shown: tuple[Path, Answer]) -> None:
-    folder, answer = shown
+    _, answer = shown
     suggested = answer.out.splitlines()[-1].removeprefix("Try: crmkit ")
     assert suggested.endswith("""--where 'amount > money("20000", "USD")'""")
-    listed = run(*suggested.partition(" --where ")[0].split(), "--where", 'amount > money("20000", "USD")', "--limit", "1")
+    listed = run(
+        *suggested.partition(" --where ")[0].split(), "--where", 'amount > money("20000", "USD")', "--limit", "1"
+    )
     assert (listed.code, listed.err) == (0, "")
     assert listed.out.splitlines()[-1].startswith("1 of ")
 
@@ -110,9 +112,7 @@ def test_half_a_demo_is_removed(sqlite_file: Path) -> None:
 
 
 @pytest.mark.usefixtures("broken")
-def test_force_replaces_a_database_and_nothing_else(
-    sqlite_file: Path, migrated_sqlite: Callable[[str], str]
-) -> None:
+def test_force_replaces_a_database_and_nothing_else(sqlite_file: Path, migrated_sqlite: Callable[[str], str]) -> None:
     sqlite_file.write_text("a letter to grandmother", encoding="utf-8")
     refused = run("demo", "--db", str(sqlite_file), "--force")
     assert refused.code == 2

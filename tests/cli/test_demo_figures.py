@@ -15,7 +15,9 @@ from crmkit.cli.demo.files import rows_of
 from crmkit.cli.demo.people import ADMIN, HEAD, address_of
 from tests.cli.conftest import Demo
 
-TRUTHS = json.loads((Path(__file__).parents[1] / "data" / "pipeline-truths" / "truths.json").read_text("utf-8"))["maven"]
+TRUTHS = json.loads((Path(__file__).parents[1] / "data" / "pipeline-truths" / "truths.json").read_text("utf-8"))[
+    "maven"
+]
 
 
 def usd(amount: int) -> Money:
@@ -135,7 +137,7 @@ def test_who_sees_no_deal_has_figures_without_a_value(demo: Demo) -> None:
     assert [stage.deals for stage in found.stages] == [0, 0, 0, 0]
 
 
-# ---------------------------------------------------------------------------------------------------- faults of the files
+# -------------------------------------------------------------------------------------------------- faults of the files
 
 
 def fault(demo: Demo, column: str, value: str) -> tuple[int, str]:
@@ -167,7 +169,9 @@ def test_empty_cells_and_idle_agents_are_reported(demo: Demo) -> None:
     assert fault(demo, "account", "")[0] == TRUTHS["accounts_missing"]
     assert fault(demo, "engage_date", "")[0] == 500
     assert fault(demo, "close_value", "0")[0] == TRUTHS["by_stage"]["Lost"]
-    rows, said = fault(demo, "sales_agent", "Carl Lin, Carol Thompson, Elizabeth Anderson, Mei-Mei Johns, Natalya Ivanova")
+    rows, said = fault(
+        demo, "sales_agent", "Carl Lin, Carol Thompson, Elizabeth Anderson, Mei-Mei Johns, Natalya Ivanova"
+    )
     assert (rows, said.partition(":")[0]) == (5, "5 sales agents have no deal")
 
 
@@ -181,7 +185,7 @@ def test_no_row_is_refused_and_every_row_is_counted_to_the_progress(demo: Demo) 
     }
 
 
-# --------------------------------------------------------------------------------------------------------- all the others
+# ------------------------------------------------------------------------------------------------------- all the others
 
 
 def system(demo: Demo) -> Session:

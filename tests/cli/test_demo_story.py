@@ -1,7 +1,7 @@
 """A look into the past and an undo, on the demo's records; everything is as before at the end."""
 
 from collections.abc import Iterator
-from datetime import date
+from datetime import date, datetime
 
 import attrs
 import pytest
@@ -10,12 +10,23 @@ from crmkit import F
 from crmkit.cli.demo.figures import figures
 from crmkit.cli.demo.people import HEAD, address_of
 from crmkit.cli.demo.show import sections
-from crmkit.cli.demo.story import DEALS, GIVER, MANAGER, OUTSIDER, TAKER, HandOver, hand_over, meddle, restore, take_back
+from crmkit.cli.demo.story import (
+    DEALS,
+    GIVER,
+    MANAGER,
+    OUTSIDER,
+    TAKER,
+    HandOver,
+    hand_over,
+    meddle,
+    restore,
+    take_back,
+)
 from crmkit.history import UndoResult
 from tests.cli.conftest import Demo
 
 
-def owned(demo: Demo, *, as_of: object = None) -> dict[str, int]:
+def owned(demo: Demo, *, as_of: datetime | None = None) -> dict[str, int]:
     """How many deals the three reps of the story have."""
     with demo.crm.session(address_of(HEAD), as_of=as_of) as me:
         users = {user.id: user.name for user in me.users}

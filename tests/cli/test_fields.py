@@ -23,7 +23,9 @@ def test_a_field_is_added_with_its_options_and_used_at_once(company: Company) ->
 
 
 def test_options_are_read_as_json_and_decimals_keep_their_digits(company: Company) -> None:
-    company("field", "add", "vessel", "length", "decimal", "--option", "minimum=0.10", "--option", "scale=2", "--unique")
+    company(
+        "field", "add", "vessel", "length", "decimal", "--option", "minimum=0.10", "--option", "scale=2", "--unique"
+    )
     field = fields_of(company, "vessels")["length"]
     assert (field["options"], field["unique"]) == ({"minimum": "0.10", "scale": 2}, True)
 

@@ -77,7 +77,10 @@ def test_long_cells_are_cut_only_where_a_column_says_so() -> None:
 )
 def test_a_value_in_json_and_csv(value: object, in_json: object, in_csv: str) -> None:
     assert json.loads(printed(table((value, 1)), "json")) == [{"name": in_json, "value": 1}]
-    assert list(csv.reader(io.StringIO(printed(table((value, 1)), "csv"), newline=""))) == [["name", "value"], [in_csv, "1"]]
+    assert list(csv.reader(io.StringIO(printed(table((value, 1)), "csv"), newline=""))) == [
+        ["name", "value"],
+        [in_csv, "1"],
+    ]
 
 
 @given(st.lists(st.tuples(texts, st.none() | st.integers()), max_size=5))
@@ -94,6 +97,13 @@ def test_rich_draws_on_a_terminal_and_reads_nothing_as_markup(monkeypatch: pytes
     lines = list(drawn(table(("[red]展会[/red]", 1))))
     assert any(line.startswith("│ [red]展会[/red]") for line in lines)
     assert "╭" in lines[0]
+
+
+def test_an_id_is_whole_on_the_narrowest_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("COLUMNS", "60")
+    lines = list(drawn(Table.of("id name town", [(ID, "展会 " * 9, "Baden-Baden " * 5)])))
+    assert any(str(ID) in line for line in lines)
 
 
 def test_without_rich_there_is_a_plain_table_on_a_terminal_too(monkeypatch: pytest.MonkeyPatch) -> None:

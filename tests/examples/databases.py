@@ -2,5 +2,5 @@
 
 import pytest
 
-on_both = pytest.mark.parametrize("url", ["sqlite", "postgresql"], indirect=True)
+on_both = pytest.mark.parametrize("url", ["sqlite", "postgres"], indirect=True)
 """The fixture ``url`` is SQLite's for most tests; with this the test runs on PostgreSQL as well."""

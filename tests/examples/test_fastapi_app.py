@@ -1,6 +1,6 @@
 """examples/fastapi_app.py, asked over HTTP."""
 
-from collections.abc import Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -13,12 +13,11 @@ from tests.examples.databases import on_both
 
 
 @pytest.fixture
-def client(url: str) -> Iterator[TestClient]:
-    crm = CRM(url)
+def client(url: str, open_crm: Callable[..., CRM]) -> TestClient:
+    crm = open_crm(url)
     with crm.session("ana@acme.example") as me:
         me.fields.add("deal", "seats", Integer(minimum=1))
-    yield TestClient(make_app(crm), headers={"X-User": "ana@acme.example"})
-    crm.dispose()
+    return TestClient(make_app(crm), headers={"X-User": "ana@acme.example"})
 
 
 def deals(client: TestClient, **query: Any) -> list[dict[str, Any]]:

@@ -1,6 +1,6 @@
 """examples/flask_app.py: the shop's orders and crmkit's deals in one transaction."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 from examples.flask_app import Base, Order, make_app, make_engine
@@ -22,8 +22,8 @@ def engine(url: str) -> Iterator[Engine]:
 
 
 @pytest.fixture
-def crm(engine: Engine) -> CRM:
-    return CRM(engine)
+def crm(engine: Engine, open_crm: Callable[..., CRM]) -> CRM:
+    return open_crm(engine)
 
 
 @pytest.fixture

@@ -1,8 +1,8 @@
 """examples/plugin: every kind of hook in one real plugin."""
 
 import re
-from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -22,17 +22,10 @@ def importable(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def clock() -> FakeClock:
-    """Later than everything that was recorded when the database was migrated."""
-    return FakeClock(datetime(2040, 1, 1, tzinfo=UTC))
-
-
-@pytest.fixture
-def crm(url: str, clock: FakeClock) -> Iterator[CRM]:
-    crm = CRM(url, plugins=["crmkit_quotes"], clock=clock)
+def crm(url: str, open_crm: Callable[..., CRM]) -> CRM:
+    crm = open_crm(url, plugins=["crmkit_quotes"])
     crm.migrate()
-    yield crm
-    crm.dispose()
+    return crm
 
 
 @on_both

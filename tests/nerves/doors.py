@@ -67,7 +67,7 @@ CRM_DOORS: dict[str, Door | str] = {
     "declared": lambda me, w: sorted(w.crm.declared.types),
     "deliver": lambda me, w: w.crm.deliver(w.tenant),
     "dispose": "closes connections",
-    "examine": lambda me, w: [finding.name for finding in w.crm.examine()],
+    "examine": "the operator looks at all tenants",
     "field_types": lambda me, w: sorted(w.crm.field_types),
     "ids": _NO_DATA,
     "listeners": lambda me, w: w.crm.listeners("crmkit_before_change", "deal"),
@@ -173,7 +173,7 @@ COLLECTION_DOORS: dict[str, Door | str] = {
 }
 
 QUERY_DOORS: dict[str, Door | str] = {
-    "blocks": lambda me, w: list(me.accounts.where().blocks(2)),
+    "blocks": lambda me, w: sorted((a for block in me.accounts.where().blocks(2) for a in block), key=lambda a: a.id),
     "condition": _NO_DATA,
     "count": lambda me, w: me.accounts.where(F.deals.count() > 0).count(),
     "delete": lambda me, w: me.activities.where(F.subject.contains("nothing")).delete(),
@@ -279,7 +279,7 @@ def doors() -> Iterator[tuple[str, Door]]:
     """The doors that data could come through, in an order in which those that take things away come last."""
     found = [(f"{kind}.{name}", use) for kind, table in DOORS.items() for name, use in table.items()]
     open_ones = [(name, use) for name, use in found if not isinstance(use, str)]
-    yield from sorted(open_ones, key=lambda door: ("delete" in door[0] or "remove" in door[0] or "undo" in door[0]))
+    yield from sorted(open_ones, key=lambda door: "delete" in door[0] or "remove" in door[0] or "undo" in door[0])
 
 
 # --------------------------------------------------------------------------------------------------------- what is seen
@@ -343,4 +343,3 @@ def _keys(record: Record) -> list[str]:
 
 def _held(record: Record, key: str) -> Any:
     return record.custom[key] if key in record.custom else getattr(record, key, None)
-

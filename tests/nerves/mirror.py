@@ -1,17 +1,13 @@
 """Two tenants with the same ids and other data: the first is made by crmkit, the second copied behind its back."""
 
 import json
-import sqlite3
-from contextlib import closing
 from typing import Any
 
-import psycopg
-from psycopg import sql
 from psycopg.types.json import Jsonb
-from sqlalchemy import make_url
 
 from crmkit import CRM, F, Money
 from crmkit.schema.types import Choice, Integer, Text
+from tests.nerves.behind import insert_rows
 from tests.nerves.snapshots import snapshot
 from tests.staff import employ, grant
 
@@ -69,7 +65,7 @@ def mirror(url: str) -> None:
         if table not in ("crm_tenant", "crm_tenant_state"):
             mine = (row for row in rows if row["tenant_id"] == number[NORTH])
             copies += [(table, _mirrored(table, row, number[SOUTH])) for row in mine]
-    _insert(url, copies)
+    insert_rows(url, copies)
 
 
 def _mirrored(table: str, row: dict[str, Any], tenant: int) -> dict[str, Any]:
@@ -87,20 +83,3 @@ def _southern(value: Any) -> Any:
     if isinstance(value, dict | list):
         return Jsonb(json.loads(_southern(json.dumps(value, ensure_ascii=False))))
     return value
-
-
-def _insert(url: str, rows: list[tuple[str, dict[str, Any]]]) -> None:
-    if make_url(url).get_backend_name() == "sqlite":
-        with closing(sqlite3.connect(str(make_url(url).database))) as file, file:
-            for table, row in rows:
-                columns = ", ".join(f'"{column}"' for column in row)
-                file.execute(f"INSERT INTO {table} ({columns}) VALUES ({', '.join('?' * len(row))})", [*row.values()])
-        return
-    plain = make_url(url).set(drivername="postgresql").render_as_string(hide_password=False)
-    with psycopg.connect(plain) as connection:
-        connection.execute("SET session_replication_role = replica")  # references are copied in no order
-        for table, row in rows:
-            columns = sql.SQL(", ").join(map(sql.Identifier, row))
-            places = sql.SQL(", ").join([sql.Placeholder()] * len(row))
-            query = sql.SQL("INSERT INTO {} ({}) VALUES ({})").format(sql.Identifier(table), columns, places)
-            connection.execute(query, [*row.values()])

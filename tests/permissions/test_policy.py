@@ -301,6 +301,11 @@ def test_a_rule_within_another_does_not_matter():
     assert policy(rule()).signature == policy(rule(), rule(scope="own"), where(F.name == "a"), rule()).signature
 
 
+def test_which_right_has_which_scope_matters():
+    one = policy(rule(scope="own"), rule(action="delete", scope="team"))
+    assert one.signature != policy(rule(scope="team"), rule(action="delete", scope="own")).signature
+
+
 def test_what_looks_alike_and_is_not_matters():
     alike = policy(where(F.owner == me)), policy(where(F.owner == ME)), policy(where(F.owner != me))
     assert len({held.signature for held in alike}) == 3

@@ -325,17 +325,17 @@ _SIZES = {
     "user": (2, 3),
     "team": (1, 2),
     "account": (1, 4),
-    "contact": (0, 3),
+    "contact": (1, 3),
     "account_contact": (0, 2),
     "product": (0, 2),
     "pipeline": (1, 1),
     "stage": (1, 2),
-    "vessel": (0, 2),
-    "deal": (0, 4),
-    "activity": (0, 4),
+    "vessel": (1, 2),
+    "deal": (1, 4),
+    "activity": (1, 4),
     "tag": (1, 3),
-    "tagging": (0, 5),
-    "share": (0, 3),
+    "tagging": (0, 6),
+    "share": (0, 4),
 }
 """How many records of a type a world has, in the order in which they are made."""
 
@@ -630,7 +630,7 @@ def expressions(
 ) -> Expr:
     """Conditions on a type, relations within relations up to ``depth``; ``segments`` are names and their types.
 
-    ``ruled`` fields are asked for more often. With ``shared`` there are shares among the conditions, which have no text.
+    ``ruled`` fields are asked for more often. With ``shared`` there are conditions about shares, which have no text.
     """
     return _Maker(draw, schema, hidden, segments or {}, ruled, shared).expression(on, depth)
 

@@ -36,6 +36,12 @@ class Entry:
     values: Mapping[str, Any]
 
 
+def entry(schema: Schema, type_key: str, number: int, **values: Any) -> Entry:
+    """The record of a type with a number; None stands for no value."""
+    given = {key: value for key, value in values.items() if value is not None}
+    return Entry(type_key, record_id(schema, type_key, number), given)
+
+
 @attrs.frozen(slots=False, eq=False)
 class DictWorld:
     """Records in memory.

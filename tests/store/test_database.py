@@ -1,5 +1,6 @@
 """A unit of work reads and writes on a connection of its own or inside a host's transaction, and loses nothing."""
 
+import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -627,8 +628,15 @@ def with_references(url: str) -> Engine:
     return engine
 
 
+def never_autocommitting(url: str) -> Engine:
+    """The setting that Python 3.12 recommends: the driver is always in a transaction."""
+    return create_engine(url, connect_args={"autocommit": False})
+
+
 theirs_table = Table("theirs", MetaData(), Column("n", Integer))
 HOSTS = [stock, without_transactions, with_begin, with_references]
+if sys.version_info >= (3, 12):
+    HOSTS.append(never_autocommitting)
 
 
 @pytest.fixture(params=[*HOSTS, "postgresql"])

@@ -3,7 +3,7 @@
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -55,10 +55,10 @@ def everything(connection: Connection) -> set[Any]:
         }
     queries = (
         "SELECT indexname, indexdef FROM pg_indexes WHERE schemaname = 'public' AND tablename <> %s",
-        "SELECT conname, conrelid::regclass::text, pg_get_constraintdef(oid) FROM pg_constraint"
-        " WHERE connamespace = 'public'::regnamespace AND conrelid::regclass::text <> %s AND contype <> 'n'",
-        "SELECT table_name, column_name, ordinal_position, data_type, is_nullable, collation_name, column_default"
-        " FROM information_schema.columns WHERE table_schema = 'public' AND table_name <> %s",
+        """SELECT conname, conrelid::regclass::text, pg_get_constraintdef(oid) FROM pg_constraint
+           WHERE connamespace = 'public'::regnamespace AND conrelid::regclass::text <> %s AND contype <> 'n'""",
+        """SELECT table_name, column_name, ordinal_position, data_type, is_nullable, collation_name, column_default
+           FROM information_schema.columns WHERE table_schema = 'public' AND table_name <> %s""",
     )
     return {tuple(row) for query in queries for row in connection.exec_driver_sql(query, (VERSION_TABLE,))}
 
@@ -190,6 +190,18 @@ def test_in_a_hosts_transaction_the_host_decides(database: Database) -> None:
             if keep:
                 connection.commit()
         assert pending(database) is not keep
+
+
+def test_a_sharded_postgresql_is_told_to_change_its_shards_one_after_the_other(
+    postgres_database: Callable[[str], str],
+) -> None:
+    database = Database(postgres_database("sequential"))
+    with database.engine.connect() as connection:
+        migrate(database, on=connection)
+        setting = connection.exec_driver_sql("SHOW citus.multi_shard_modify_mode").scalar_one()
+        connection.rollback()
+    database.dispose()
+    assert setting == "sequential"
 
 
 @pytest.mark.parametrize("stock", [True, False])

@@ -40,7 +40,7 @@ _ROLES: Mapping[str, tuple[str, tuple[tuple[tuple[str, ...], tuple[str, ...], st
     "rep": (
         "Own records, and all that is shared by everybody",
         (
-            (_SHARED, ("read",), "all"),
+            (_SHARED, ("read", "history"), "all"),
             (_OWNED, ("read", "create", "update", "history"), "own"),
             (_LINKS, ("read", "create", "update", "delete"), "all"),
         ),

@@ -12,6 +12,8 @@ import click
 from crmkit.cli.output import Format
 
 if TYPE_CHECKING:
+    from sqlalchemy import URL
+
     from crmkit import CRM
     from crmkit.app.session import Session
 
@@ -24,12 +26,12 @@ _FORMATS: tuple[Format, ...] = ("table", "json", "csv")
 
 @attrs.frozen
 class Access:
-    """How a command reaches the database. ``user`` is None for commands that act for nobody."""
+    """How a command reaches the database; ``tenant`` and ``user`` are empty for commands that are for all tenants."""
 
     db: str
     plugins: tuple[str, ...]
     tenant: str
-    user: str | None = None
+    user: str
 
     @contextmanager
     def crm(self, *, new: bool = False) -> Iterator["CRM"]:
@@ -48,17 +50,17 @@ class Access:
     @contextmanager
     def session(self, **options: Any) -> Iterator["Session"]:
         """A session of the user. Options are those of ``CRM.session``."""
-        with self.crm() as crm, crm.session(self.user or "", tenant=self.tenant, **options) as me:
+        with self.crm() as crm, crm.session(self.user, tenant=self.tenant, **options) as me:
             yield me
 
 
-def url_of(db: str) -> tuple[str, Path | None]:
+def url_of(db: str) -> "tuple[str | URL, Path | None]":
     """The URL of a database given as a URL or as the path of an SQLite file, and the path if it is one."""
     from sqlalchemy import URL, make_url
     from sqlalchemy.exc import ArgumentError
 
     if "://" not in db:
-        return URL.create("sqlite", database=db).render_as_string(), Path(db)
+        return URL.create("sqlite", database=db), Path(db)
     try:
         url = make_url(db)
     except (ArgumentError, ValueError):
@@ -67,30 +69,28 @@ def url_of(db: str) -> tuple[str, Path | None]:
     return db, Path(url.database) if in_file and url.database else None
 
 
-_DATABASE = (
-    click.option(
-        "--db",
-        metavar="URL",
-        required=True,
-        envvar="CRMKIT_DB",
-        show_envvar=True,
-        help="URL, or path of an SQLite file.",
-    ),
-    click.option(
-        "--tenant", metavar="KEY", default="default", envvar="CRMKIT_TENANT", show_envvar=True, help="Whose records."
-    ),
-    click.option(
-        "--plugin",
-        "plugins",
-        metavar="MODULE",
-        multiple=True,
-        envvar="CRMKIT_PLUGINS",
-        show_envvar=True,
-        help="A plugin beside the built-in ones; may be repeated.",
-    ),
+_DATABASE = click.option(
+    "--db",
+    metavar="URL",
+    required=True,
+    envvar="CRMKIT_DB",
+    show_envvar=True,
+    help="URL, or path of an SQLite file.",
+)
+_PLUGINS = click.option(
+    "--plugin",
+    "plugins",
+    metavar="MODULE",
+    multiple=True,
+    envvar="CRMKIT_PLUGINS",
+    show_envvar=True,
+    help="A plugin beside the built-in ones; may be repeated.",
 )
 _USER = click.option(
     "--as", "user", metavar="EMAIL", required=True, envvar="CRMKIT_USER", show_envvar=True, help="Who you are."
+)
+_TENANT = click.option(
+    "--tenant", metavar="KEY", default="default", envvar="CRMKIT_TENANT", show_envvar=True, help="Whose records."
 )
 
 format_option = click.option(
@@ -103,19 +103,19 @@ format_option = click.option(
 
 
 def database_options(command: F) -> F:
-    """Gives a command ``--db``, ``--tenant`` and ``--plugin``, handed over together as ``access``."""
-    return _with_access(command, _DATABASE)
+    """Gives a command for all tenants ``--db`` and ``--plugin``, handed over together as ``access``."""
+    return _with_access(command, (_DATABASE, _PLUGINS))
 
 
 def access_options(command: F) -> F:
     """Gives a command ``--as``, ``--db``, ``--tenant`` and ``--plugin``, handed over together as ``access``."""
-    return _with_access(command, (_USER, *_DATABASE))
+    return _with_access(command, (_USER, _DATABASE, _TENANT, _PLUGINS))
 
 
 def _with_access(command: F, options: Sequence[Callable[[F], F]]) -> F:
     @wraps(command)
     def with_access(
-        *args: Any, db: str, tenant: str, plugins: tuple[str, ...], user: str | None = None, **named: Any
+        *args: Any, db: str, plugins: tuple[str, ...], tenant: str = "", user: str = "", **named: Any
     ) -> Any:
         return command(*args, access=Access(db, plugins, tenant, user), **named)
 

@@ -50,7 +50,7 @@ def _versions(me: "Session", record_type: "RecordType", versions: list["Version"
 
     keys = ("version", "at", "actor", "command", "reason", "changeset")
     fields = Column("changes", to_json=to_json, to_cell=to_screen, to_screen=to_screen)
-    return Table([*map(Column, keys), fields], map(_row, versions))
+    return Table([*(Column(key, whole=key == "changeset") for key in keys), fields], map(_row, versions))
 
 
 def _row(version: "Version") -> tuple[Any, ...]:
@@ -81,7 +81,11 @@ def changesets(access: Access, limit: int, form: Format) -> None:
             for c in me.log(limit)
         ]
     keys = "changeset at actor command origin reason undoes caused_by"
-    write(Table([Column(key, clipped=True) for key in keys.split()], rows), form, empty="no changesets")
+    write(
+        Table([Column(key, clipped=True, whole=key == "changeset") for key in keys.split()], rows),
+        form,
+        empty="no changesets",
+    )
 
 
 @click.command()

@@ -2,12 +2,11 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import attrs
 import click
 
-from crmkit.app.session import Session
 from crmkit.cli.access import Access, access_options, format_option
 from crmkit.cli.output import Column, Format, Table, write, write_document
 from crmkit.cli.titles import Titles
@@ -15,6 +14,9 @@ from crmkit.records import BUILTIN_RECORDS, CustomRecord
 from crmkit.schema import Field, RecordType, record_type_of
 from crmkit.schema.schema import suggestion
 from crmkit.schema.types import Address, DateTime, Decimal, Integer, Json, LongText, Money, Reference
+
+if TYPE_CHECKING:
+    from crmkit.app.session import Session
 
 __all__ = ["NOUNS", "columns_of", "noun_group"]
 
@@ -112,7 +114,7 @@ def _show_command(plural: str, words: str) -> click.Command:
     return command
 
 
-def _list(me: Session, plural: str, wanted: _Wanted, form: Format) -> None:
+def _list(me: "Session", plural: str, wanted: _Wanted, form: Format) -> None:
     records = me.records(plural)
     query = records.where(*() if wanted.where is None else (wanted.where,))
     if wanted.order is not None:
@@ -130,7 +132,7 @@ def _list(me: Session, plural: str, wanted: _Wanted, form: Format) -> None:
         click.echo(f"{len(page):,} of {query.count():,} {_words(plural)}")
 
 
-def _show(me: Session, plural: str, record_id: str, form: Format) -> None:
+def _show(me: "Session", plural: str, record_id: str, form: Format) -> None:
     records = me.records(plural)
     record = records.get(record_id)
     fields = _fields(me, records.type, None)
@@ -145,7 +147,7 @@ def _show(me: Session, plural: str, record_id: str, form: Format) -> None:
         write(Table.of("field label value", rows), form)
 
 
-def _fields(me: Session, record_type: RecordType, keys: str | None) -> list[Field]:
+def _fields(me: "Session", record_type: RecordType, keys: str | None) -> list[Field]:
     """The fields of these keys, or all, of those that the actor may read. Raises InvalidQuery."""
     readable = {f.key: f for f in me.readable_fields(record_type.key)}
     if keys is None:
@@ -185,6 +187,7 @@ def columns_of(fields: Iterable[Field], titles: Titles | None = None, *, clipped
             to_json=f.type.dump,
             to_cell=f.type.to_text,
             to_screen=_screen_of(f, titles),
+            whole=f.key == "id",
             clipped=clipped,
         )
         for f in fields

@@ -22,6 +22,7 @@ Format = Literal["table", "json", "csv"]
 
 _JOINERS = "\u200c\u200d"
 _WIDEST = 60
+_COPIED = frozenset({"changeset", "id"})
 
 
 def plain(value: Any) -> Any:
@@ -56,7 +57,8 @@ def _screen(value: Any) -> str:
 class Column:
     """A column: its name for programs, its heading for people, and how a value is written for each.
 
-    None is never asked about: it is null in JSON and nothing elsewhere. Numbers stand at the right.
+    None is never asked about: it is null in JSON and nothing elsewhere. Numbers stand at the right. ``clipped`` columns
+    are cut where they are very long, ``whole`` ones never, however narrow the terminal: ids are copied from there.
     """
 
     key: str
@@ -66,6 +68,7 @@ class Column:
     to_cell: Callable[[Any], str] = cell
     to_screen: Callable[[Any], str] = _screen
     clipped: bool = False
+    whole: bool = False
 
 
 @attrs.frozen
@@ -78,7 +81,7 @@ class Table:
     @classmethod
     def of(cls, keys: str, rows: Iterable[Sequence[Any]]) -> "Table":
         """A table of plain values with columns named in one text."""
-        return cls([Column(key) for key in keys.split()], rows)
+        return cls([Column(key, whole=key in _COPIED) for key in keys.split()], rows)
 
 
 def write(table: Table, form: Format, *, empty: str = "nothing") -> None:
@@ -215,8 +218,12 @@ def _rich(table: Table, rows: list[list[str]]) -> list[str] | None:
     if not console.is_terminal:
         return None
     rich_table = RichTable(box=ROUNDED)
-    for column in table.columns:
-        rich_table.add_column(Text(visible(column.heading)), justify="right" if column.right else "left")
+    for column, cells in zip(table.columns, zip(*rows, strict=True), strict=True):
+        rich_table.add_column(
+            Text(visible(column.heading)),
+            justify="right" if column.right else "left",
+            min_width=max(map(_width, cells)) if column.whole else None,
+        )
     for row in rows:
         rich_table.add_row(*map(Text, row))
     with console.capture() as captured:

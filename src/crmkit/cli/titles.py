@@ -1,14 +1,16 @@
 """References as people read them: the name of the record instead of its id."""
 
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 import attrs
 
-from crmkit.app.session import Session
 from crmkit.schema import Field, Record, RecordType
 from crmkit.schema.types import Reference
+
+if TYPE_CHECKING:
+    from crmkit.app.session import Session
 
 __all__ = ["Titles", "title_of"]
 
@@ -26,7 +28,7 @@ class Titles:
     by_id: dict[UUID, str]
 
     @classmethod
-    def of(cls, me: Session, fields: Iterable[Field], records: Sequence[Record]) -> "Titles":
+    def of(cls, me: "Session", fields: Iterable[Field], records: Sequence[Record]) -> "Titles":
         """The titles of all records that reference fields of these records name; one statement for each record type."""
         ids: dict[str, dict[UUID, None]] = {}
         for f in fields:
@@ -38,7 +40,7 @@ class Titles:
             titles.learn(me, type_key, wanted)
         return titles
 
-    def learn(self, me: Session, type_key: str, ids: Iterable[UUID]) -> None:
+    def learn(self, me: "Session", type_key: str, ids: Iterable[UUID]) -> None:
         """Adds the titles of records of one type."""
         records = me.records(type_key)
         for record in records.get_many(ids).values():

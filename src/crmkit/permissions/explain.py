@@ -104,7 +104,7 @@ class _Case:
                 yield Reason(self.rule_text(rule), _effect(rule), self.holds(rule.reach))
 
     def holds(self, reach: Reach) -> bool | None:
-        condition = reach.on(self.on).expr(self.on)
+        condition = reach.expr(self.on)
         return self.evaluation.test(condition, self.on.key, self.policy.actor.ids)(self.row)
 
     def shares(self) -> Iterator[Reason]:

@@ -45,6 +45,14 @@ def _field_set(fields: Iterable[str] | None) -> frozenset[str] | None:
     return frozenset(keys)
 
 
+def _reach(rule: "Rule") -> Reach:
+    if rule.scope == "where" and isinstance(rule.where, Expr):
+        return Reach(wheres=(Where(rule.where),))
+    if rule.scope == "where" or rule.where is not None:
+        raise InvalidDefinition("a condition and the scope 'where' need each other", code="bad_where", field="where")
+    return Reach(level=Level[rule.scope.upper()])
+
+
 @attrs.frozen(kw_only=True)
 class Rule:
     """A grant read from its row. ``fields`` None means all of them.
@@ -60,18 +68,8 @@ class Rule:
     where: Expr | None = attrs.field(default=None, eq=False)
     fields: frozenset[str] | None = attrs.field(default=None, converter=_field_set)
     effect: str = attrs.field(default="allow", converter=_effect)
-    reach: Reach = attrs.field(init=False, repr=False)
+    reach: Reach = attrs.field(init=False, repr=False, default=attrs.Factory(_reach, takes_self=True))
     """The records the rule concerns."""
-
-    @reach.default
-    def _reach(self) -> Reach:
-        if self.scope == "where" and isinstance(self.where, Expr):
-            return Reach(wheres=(Where(self.where),))
-        if self.scope == "where" or self.where is not None:
-            raise InvalidDefinition(
-                "a condition and the scope 'where' need each other", code="bad_where", field="where"
-            )
-        return Reach(level=Level[self.scope.upper()])
 
     @classmethod
     def from_row(cls, row: Row) -> "Rule":

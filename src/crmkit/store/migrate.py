@@ -5,12 +5,14 @@ alembic is loaded only when a revision is run.
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Column, Connection, MetaData, String, Table, inspect, select
+from sqlalchemy.exc import SQLAlchemyError
 
 from crmkit.errors import CrmkitError, NotMigrated
 from crmkit.store.database import Database
+from crmkit.store.failures import translate
 from crmkit.store.migrations import HEAD, VERSION_TABLE
 
 if TYPE_CHECKING:
@@ -87,8 +89,8 @@ def include_name(name: str | None, type_: str, parent_names: Mapping[str, str | 
 
 
 def _upgrade(connection: Connection) -> None:
-    from alembic.config import Config
-    from alembic.runtime.environment import EnvironmentContext
+    from alembic.migration import MigrationContext
+    from alembic.operations import Operations
     from alembic.script import ScriptDirectory
     from alembic.util import CommandError
 
@@ -100,11 +102,13 @@ def _upgrade(connection: Connection) -> None:
     if connection.dialect.name == "postgresql":
         # A sharded database must create references one after the other; a plain one does not mind the setting.
         connection.exec_driver_sql("SET LOCAL citus.multi_shard_modify_mode TO 'sequential'")
+    context = MigrationContext.configure(connection, opts={"version_table": VERSION_TABLE, "fn": steps})
     try:
-        with EnvironmentContext(Config(), script, fn=steps) as environment:
-            environment.configure(connection=connection, version_table=VERSION_TABLE)
-            environment.run_migrations()
+        # The operations are handed to each revision: alembic's own ``op`` is one for all threads.
+        context.run_migrations(op=Operations(context))
     except CommandError as error:
         raise NotMigrated(
             "the database was migrated by a newer release", code="newer", hint="upgrade crmkit"
-        ) from cast(Exception, error)
+        ) from error
+    except SQLAlchemyError as error:
+        raise translate(error) from error

@@ -67,7 +67,10 @@ def compile_dialect(name: str) -> Dialect:
     if name == "postgresql":
         from sqlalchemy.dialects.postgresql import psycopg
 
-        return psycopg.PGDialect_psycopg(paramstyle="format")  # type: ignore[no-untyped-call]
+        dialect: Any = psycopg.PGDialect_psycopg(paramstyle="format")  # type: ignore[no-untyped-call]
+        # What SQLAlchemy would learn from the server: a backslash in a literal is just that, as in standard SQL.
+        dialect._backslash_escapes = False
+        return dialect  # type: ignore[no-any-return]
     raise UsageError(
         f"crmkit does not run on {name!r}", code="unsupported_database", hint="use SQLite, or PostgreSQL with psycopg 3"
     )

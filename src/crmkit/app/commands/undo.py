@@ -21,7 +21,8 @@ class Undo(Command[UndoResult]):
     """``me.undo(changeset_id)``: what the changeset did is taken back, as a changeset of its own.
 
     The result has three buckets: reverted, kept because somebody edited it since (field by field), and refused with
-    the reason (a right is missing, a unique value is taken, something refers to it). Raises NotFound.
+    the reason (a right is missing, a unique value is taken, something refers to it). Records and fields that the actor
+    may not read are left as they are, and not spoken of. Raises NotFound.
     """
 
     changeset_id: UUID
@@ -80,26 +81,28 @@ def _plan(me: Any, changeset_id: UUID, types: frozenset[str] | None) -> tuple[li
             continue
         if step.action != "keep":
             planned.append((change, step))
-        if step.action == "keep" or step.kept or step.reason:
+        if step.action == "keep" or step.kept:
             kept.append(UndoEntry(change.type_key, change.id, step.kept, step.reason or "edited since"))
     return planned, kept
 
 
 def _in_sight(me: Any, change: RecordChange, current: Any) -> UndoStep | None:
-    """The step, without fields the actor may not read; None for a record the actor may not see."""
-    step = plan_undo(change, current)
+    """The step as far as the actor may see what there is to do; None if there is nothing."""
     if me.policy.unlimited:
-        return step
+        return plan_undo(change, current)
     row = current or change.before or change.after
     if not me.judge.sees(change.type_key, row):
         return None
-    hidden = {key for key in (*step.values, *step.kept) if not me.may_read(change.type_key, key, row)}
-    if not hidden or step.action == "create":
-        return step
-    values = {key: value for key, value in step.values.items() if key not in hidden}
-    shown = tuple(key for key in step.kept if key not in hidden)
-    action = "keep" if step.action == "update" and not values else step.action
-    return UndoStep(action, values, shown, "fields you may not read were left as they are")
+
+    def readable(key: str) -> bool:
+        return bool(me.may_read(change.type_key, key, row))
+
+    if change.kind == "update":
+        change = attrs.evolve(change, fields=tuple(f for f in change.fields if readable(f.key)))
+        if not change.fields:
+            return None
+    step = plan_undo(change, current)
+    return attrs.evolve(step, kept=tuple(filter(readable, step.kept)))
 
 
 def _apply(me: Any, type_key: str, action: str, steps: list[_Planned], outcome: _Buckets) -> None:

@@ -132,7 +132,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import sqlalchemy as sa
-from alembic import op
+from alembic.operations import Operations
 from sqlalchemy.dialects import postgresql
 
 revision = "0001"
@@ -183,7 +183,7 @@ def _columns(words: str) -> Iterator[sa.Column[object]]:
         yield sa.Column(name, _TYPES[kind], nullable=not word.endswith("!"), autoincrement=False)
 
 
-def _create(table: str, words: str, key: str, *constraints: sa.Constraint) -> None:
+def _create(op: Operations, table: str, words: str, key: str, *constraints: sa.Constraint) -> None:
     primary = sa.PrimaryKeyConstraint(*key.split(), name=f"pk_{table}")
     op.create_table(table, *_columns(words), primary, *constraints)
 
@@ -192,23 +192,23 @@ def _reference(name: str, column: str, target: str) -> sa.ForeignKeyConstraint:
     return sa.ForeignKeyConstraint(["tenant_id", column], [f"{target}.tenant_id", f"{target}.id"], name=name)
 
 
-def upgrade() -> None:
+def upgrade(op: Operations) -> None:
     """Creates them."""
     for table, words, key in _SYSTEM:
-        _create(table, words, key)
+        _create(op, table, words, key)
     to_tenant = sa.ForeignKeyConstraint(["tenant_id"], ["crm_tenant.tenant_id"], name="fk_crm_tenant_state_tenant")
     words = "tenant_id:integer! schema_version:integer! policy_version:integer! zone! currency!"
-    _create("crm_tenant_state", words, "tenant_id", to_tenant)
+    _create(op, "crm_tenant_state", words, "tenant_id", to_tenant)
     for live, history, fields, references in _RECORDS:
         words = f"{_FRAME} {fields} custom:json"
-        _create(live, words, "tenant_id id", *(_reference(*reference) for reference in references))
-        _create(history, f"{words} {_SUPERSEDED}", "tenant_id id version")
+        _create(op, live, words, "tenant_id id", *(_reference(*reference) for reference in references))
+        _create(op, history, f"{words} {_SUPERSEDED}", "tenant_id id version")
 '''
 
 _INDEXES_TEXT = '''"""Indexes of the first release. Made by crmkit.store.migrations.generate."""
 
 import sqlalchemy as sa
-from alembic import op
+from alembic.operations import Operations
 
 revision = "0002"
 down_revision = "0001"
@@ -226,20 +226,20 @@ _SLOTTED: tuple[tuple[str, str], ...] = (
 _SLOTS = "text_1 text_2 text_3 text_4 text_5 number_1 number_2 number_3 number_4 time_1 time_2 time_3"
 
 
-def _create(name: str, table: str, columns: str, present: str) -> None:
+def _create(op: Operations, name: str, table: str, columns: str, present: str) -> None:
     where = sa.column(present).is_not(None) if present else None
     op.create_index(
         name, table, columns.split(), unique=name.startswith("uq_"), sqlite_where=where, postgresql_where=where
     )
 
 
-def upgrade() -> None:
+def upgrade(op: Operations) -> None:
     """Creates them."""
     for index in _INDEXES:
-        _create(*index)
+        _create(op, *index)
     for table, tail in _SLOTTED:
         for slot in _SLOTS.split():
-            _create(f"ix_{table}_{slot}_{tail.replace(' ', '_')}", table, f"tenant_id {slot} {tail}", slot)
+            _create(op, f"ix_{table}_{slot}_{tail.replace(' ', '_')}", table, f"tenant_id {slot} {tail}", slot)
 '''
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import sqlalchemy as sa
-from alembic import op
+from alembic.operations import Operations
 from sqlalchemy.dialects import postgresql
 
 revision = "0001"
@@ -202,7 +202,7 @@ def _columns(words: str) -> Iterator[sa.Column[object]]:
         yield sa.Column(name, _TYPES[kind], nullable=not word.endswith("!"), autoincrement=False)
 
 
-def _create(table: str, words: str, key: str, *constraints: sa.Constraint) -> None:
+def _create(op: Operations, table: str, words: str, key: str, *constraints: sa.Constraint) -> None:
     primary = sa.PrimaryKeyConstraint(*key.split(), name=f"pk_{table}")
     op.create_table(table, *_columns(words), primary, *constraints)
 
@@ -211,14 +211,14 @@ def _reference(name: str, column: str, target: str) -> sa.ForeignKeyConstraint:
     return sa.ForeignKeyConstraint(["tenant_id", column], [f"{target}.tenant_id", f"{target}.id"], name=name)
 
 
-def upgrade() -> None:
+def upgrade(op: Operations) -> None:
     """Creates them."""
     for table, words, key in _SYSTEM:
-        _create(table, words, key)
+        _create(op, table, words, key)
     to_tenant = sa.ForeignKeyConstraint(["tenant_id"], ["crm_tenant.tenant_id"], name="fk_crm_tenant_state_tenant")
     words = "tenant_id:integer! schema_version:integer! policy_version:integer! zone! currency!"
-    _create("crm_tenant_state", words, "tenant_id", to_tenant)
+    _create(op, "crm_tenant_state", words, "tenant_id", to_tenant)
     for live, history, fields, references in _RECORDS:
         words = f"{_FRAME} {fields} custom:json"
-        _create(live, words, "tenant_id id", *(_reference(*reference) for reference in references))
-        _create(history, f"{words} {_SUPERSEDED}", "tenant_id id version")
+        _create(op, live, words, "tenant_id id", *(_reference(*reference) for reference in references))
+        _create(op, history, f"{words} {_SUPERSEDED}", "tenant_id id version")

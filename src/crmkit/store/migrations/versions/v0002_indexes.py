@@ -1,7 +1,7 @@
 """Indexes of the first release. Made by crmkit.store.migrations.generate."""
 
 import sqlalchemy as sa
-from alembic import op
+from alembic.operations import Operations
 
 revision = "0002"
 down_revision = "0001"
@@ -412,17 +412,17 @@ _SLOTTED: tuple[tuple[str, str], ...] = (
 _SLOTS = "text_1 text_2 text_3 text_4 text_5 number_1 number_2 number_3 number_4 time_1 time_2 time_3"
 
 
-def _create(name: str, table: str, columns: str, present: str) -> None:
+def _create(op: Operations, name: str, table: str, columns: str, present: str) -> None:
     where = sa.column(present).is_not(None) if present else None
     op.create_index(
         name, table, columns.split(), unique=name.startswith("uq_"), sqlite_where=where, postgresql_where=where
     )
 
 
-def upgrade() -> None:
+def upgrade(op: Operations) -> None:
     """Creates them."""
     for index in _INDEXES:
-        _create(*index)
+        _create(op, *index)
     for table, tail in _SLOTTED:
         for slot in _SLOTS.split():
-            _create(f"ix_{table}_{slot}_{tail.replace(' ', '_')}", table, f"tenant_id {slot} {tail}", slot)
+            _create(op, f"ix_{table}_{slot}_{tail.replace(' ', '_')}", table, f"tenant_id {slot} {tail}", slot)
