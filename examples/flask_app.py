@@ -9,12 +9,12 @@ from decimal import Decimal
 from typing import Any
 
 from flask import Flask, jsonify, request
-from sqlalchemy import Engine, create_engine, event, select
+from sqlalchemy import Engine, create_engine, select
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
-from sqlalchemy.pool import ConnectionPoolEntry
 
 from crmkit import CRM, CrmkitError, Money
 from crmkit.errors import AccessError, Conflict, InputError, NotFound, Unavailable, Vetoed
+from crmkit.store import check_references
 
 STATUS: Mapping[type[CrmkitError], int] = {
     NotFound: 404,
@@ -49,12 +49,7 @@ class TooLarge(Exception):
 def make_engine(url: str) -> Engine:
     """The shop's engine. SQLite checks references only on connections that are told to before anything is written."""
     engine = create_engine(url)
-    if engine.dialect.name == "sqlite":
-
-        @event.listens_for(engine, "connect")
-        def connected(raw: Any, entry: ConnectionPoolEntry) -> None:
-            raw.execute("PRAGMA foreign_keys = ON")
-
+    check_references(engine)
     return engine
 
 

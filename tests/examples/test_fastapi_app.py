@@ -8,7 +8,7 @@ from examples.fastapi_app import make_app
 from fastapi.testclient import TestClient
 
 from crmkit import CRM
-from crmkit.schema.types import Integer
+from crmkit.schema.types import Choice, Integer
 from tests.examples.databases import on_both
 
 
@@ -17,6 +17,7 @@ def client(url: str, open_crm: Callable[..., CRM]) -> TestClient:
     crm = open_crm(url)
     with crm.session("ana@acme.example") as me:
         me.fields.add("deal", "seats", Integer(minimum=1))
+        me.fields.add("deal", "priority", Choice(["low", "high"]), required=True, default="low")
     return TestClient(make_app(crm), headers={"X-User": "ana@acme.example"})
 
 
@@ -34,6 +35,7 @@ def test_a_deal_is_made_found_moved_and_kept_in_step(client: TestClient) -> None
     amount = {"amount": "12000.00", "currency": "EUR"}
     made = client.post("/deals", json={"name": "宝钢项目", "amount": amount, "seats": 12})
     assert (made.status_code, made.json()["amount"], made.json()["seats"]) == (201, amount, 12)
+    assert made.json()["priority"] == "low"
     found = deals(client, where='amount > money("1000", "EUR") and seats == 12')
     assert [deal["name"] for deal in found] == ["宝钢项目"]
     assert deals(client, where='amount > money("1000", "USD")') == []

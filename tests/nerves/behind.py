@@ -23,7 +23,7 @@ def insert_rows(url: str, rows: Iterable[tuple[str, Row]]) -> None:
 
 
 def rewrite(url: str, change: Callable[[str, Row], Row | None]) -> int:
-    """Changes every row as ``change(table, row)`` says, or removes it where that is None; returns how many it changed."""
+    """Changes rows as ``change(table, row)`` says, or removes them where that is None; returns how many it changed."""
     changed = 0
     found = snapshot(url)
     with writing(url) as execute:

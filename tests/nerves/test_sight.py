@@ -109,8 +109,8 @@ def conceal(names: Names) -> Callable[[str, Row], Row | None]:
             return None
         if table.startswith("crm_account") and "headcount" in row:
             mine = record_id in (names["account"], names["spare"])
-            row |= {"custom": _custom(row["custom"], mine), "annual_revenue": row["annual_revenue"]}
-            row["unique_1"] = None if row["unique_1"] is None else row["unique_1"] + "!"
+            code = f"other {record_id}"
+            row |= {"custom": _custom(row["custom"], mine, code), "unique_1": code}
             if not mine:
                 row |= {"headcount": 44, "number_1": 4, "description": "other"}
         if table.startswith("crm_deal") and "amount" in row:
@@ -126,10 +126,10 @@ def _uuid(value: Any) -> UUID | None:
     return UUID(bytes=value) if isinstance(value, bytes) and len(value) == 16 else value
 
 
-def _custom(value: Any, mine: bool) -> Any:
+def _custom(value: Any, mine: bool, code: str) -> Any:
     """The JSON column with other hidden values; ``memo`` is hidden on records of others."""
     document = json.loads(value) if isinstance(value, str) else dict(value or {})
-    document |= {"margin": 4_711, "code": "other"} | ({} if mine else {"memo": "other"})
+    document |= {"margin": 4_711, "code": code, "code.key": code} | ({} if mine else {"memo": "other"})
     return json.dumps(document) if isinstance(value, str) else document
 
 

@@ -10,7 +10,8 @@ import pytest
 from crmkit.errors import InvalidQuery
 from crmkit.query import F, days_ago, days_from_now, in_segment, me, my_team, my_team_and_below, now, today
 from crmkit.query.context import Moment
-from crmkit.query.nodes import FALSE, TRUE, Compare, Expr, Not, RelativeTime, SharedWith, Within, holds
+from crmkit.query.nodes import FALSE, TRUE, And, Expr, Not, Or, RelativeTime, SharedWith, Within, holds
+from crmkit.query.operators import OPERATORS
 from crmkit.query.text import parse
 from crmkit.records import Deal
 from crmkit.values import Money, PersonName
@@ -67,8 +68,6 @@ KLEENE = {
 )
 def test_and_and_or_are_kleenes(left, right, both, either):
     one, other = KLEENE[left], KLEENE[right]
-    from crmkit.query.nodes import And, Or
-
     for pair in ((one, other), (other, one)):
         assert answer(And(pair), deal()) is both
         assert answer(Or(pair), deal()) is either
@@ -96,15 +95,9 @@ def test_and_and_or_are_kleenes(left, right, both, either):
         "owner in my_team",
         "latest(activities.at) < now",
         "max(activities.at) != now",
-        'sum(activities.x_duration) > duration("P1DT0S")',
     ],
 )
 def test_a_comparison_with_nothing_is_unknown_and_so_is_its_contrary(text):
-    if "x_duration" in text:
-        text = 'sum(account.deals.amount) > money(1, "EUR")'
-        with pytest.raises(InvalidQuery):
-            answer(text, deal())
-        return
     assert answer(text, deal(), actors=ACTORS) is None
     assert answer(f"not ({text})", deal(), actors=ACTORS) is None
 
@@ -248,7 +241,6 @@ def test_money_of_two_fields_compares_in_one_currency_only():
 def test_decimals_percentages_and_durations_are_exact():
     exact = deal(probability=Decimal("0.10"), x_decimal=Decimal("0.30"), x_duration=timedelta(microseconds=1))
     assert answer("probability == 0.1", exact) is True
-    assert answer("probability > 0.09999", deal(probability=Decimal("0.1"))) is None if False else True
     assert answer("x_decimal == 0.3", exact) is True
     assert answer("x_decimal >= 0", exact) is True
     assert answer("x_duration > duration('PT0S')", exact) is True
@@ -436,10 +428,8 @@ def test_a_tag_is_found_by_its_folded_name():
 
 
 def test_a_segment_is_the_expression_it_is_made_of():
-    segments = {
-        "big": ("deal", F.amount > Money("50", "EUR")),
-        "open": ("deal", in_segment("big") & (F.outcome == "open")),
-    }
+    big = F.amount > Money("50", "EUR")
+    segments = {"big": ("deal", big), "open": ("deal", in_segment("big") & (F.outcome == "open"))}
     for expr, held in ((in_segment("big"), True), (in_segment("open"), True), (~in_segment("big"), False)):
         assert answer(expr, EUROS, segments=segments.get) is held
     assert answer(in_segment("big"), deal(), segments=segments.get) is None
@@ -557,7 +547,6 @@ def test_a_mask_with_an_unknown_condition_hides():
 @pytest.mark.parametrize(
     "expr",
     [
-        FALSE & (F.amount > "much"),
         (F.name == "nobody") & (F.amount > "much"),
         (F.name == "Deal 0") | F.activities.any(F.at < "yesterday"),
         F.activities.count(F.at < "yesterday") > 0,
@@ -567,9 +556,6 @@ def test_a_mask_with_an_unknown_condition_hides():
 )
 def test_a_constant_that_does_not_fit_is_refused_whatever_the_records_are(expr):
     """As in SQL, where all constants are converted before anything runs."""
-    if expr is FALSE:
-        assert answer(expr, deal()) is False
-        return
     with pytest.raises(InvalidQuery):
         answer(expr, deal())
 
@@ -590,13 +576,24 @@ def test_records_without_custom_values_and_drafts_are_tested_too():
         assert session.test(expr, "deal")(draft) is held
 
 
-def test_operators_know_their_contraries():
-    from crmkit.query.operators import OPERATORS
+CONTRARIES: list[tuple[str, Any, tuple[Any, ...]]] = [
+    ("eq", 5, (5,)),
+    ("lt", 5, (6,)),
+    ("le", 5, (5,)),
+    ("in", 5, (4, 5)),
+    ("between", 5, (5, 5)),
+    ("contains", "abc", ("b",)),
+    ("starts_with", "abc", ("ab",)),
+    ("ends_with", "abc", ("bc",)),
+    ("has", "|a|b|", ("|b|",)),
+]
 
-    for name, operator in OPERATORS.items():
-        assert OPERATORS[operator.negation].negation == name
-    one = deal(name="abc", x_integer=5)
-    pairs = [(F.name, "eq", "abc"), (F.name, "contains", "b"), (F.name, "ends_with", "c"), (F.x_integer, "le", 5)]
-    for left, operator, right in pairs:
-        assert answer(Compare(operator, left, right), one) is True
-        assert OPERATORS[OPERATORS[operator].negation].test("abc" if left is not pairs[3][0] else 5, right) is False
+
+@pytest.mark.parametrize(("name", "value", "operands"), CONTRARIES)
+def test_an_operator_has_a_contrary_which_is_false_where_it_is_true(name, value, operands):
+    """What SQL is given for the negation of a comparison."""
+    operator = OPERATORS[name]
+    contrary = OPERATORS[operator.negation]
+    assert contrary.negation == name
+    assert operator.test(value, *operands) is True
+    assert contrary.test(value, *operands) is False

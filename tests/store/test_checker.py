@@ -463,7 +463,7 @@ def two_worlds() -> Iterator[tuple[Connection, Connection]]:
     """The same rows of tenant 1, alone and beside rows of tenant 2 with other names and links."""
     first = [{"tenant_id": 1, "id": n, "parent": n // 2, "name": f"ours{n}"} for n in range(1, 5)]
     other = [{"tenant_id": 2, "id": n, "parent": 5 - n, "name": f"theirs{n}"} for n in range(1, 8)]
-    connections = []
+    connections: list[Connection] = []
     for rows in (first, [*other, *first]):
         connection = create_engine("sqlite://", enable_from_linting=False).connect()
         metadata.create_all(connection)
@@ -473,6 +473,7 @@ def two_worlds() -> Iterator[tuple[Connection, Connection]]:
     yield connections[0], connections[1]
     for connection in connections:
         connection.close()
+        connection.engine.dispose()
 
 
 @pytest.mark.law

@@ -2,7 +2,7 @@
 
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -630,7 +630,13 @@ def with_references(url: str) -> Engine:
 
 def never_autocommitting(url: str) -> Engine:
     """The setting that Python 3.12 recommends: the driver is always in a transaction."""
-    return create_engine(url, connect_args={"autocommit": False})
+    engine = create_engine(url, connect_args={"autocommit": False})
+    check_references(engine)
+    return engine
+
+
+def always_autocommitting(url: str) -> Engine:
+    return create_engine(url, connect_args={"autocommit": True})
 
 
 theirs_table = Table("theirs", MetaData(), Column("n", Integer))
@@ -675,6 +681,19 @@ def test_on_a_hosts_engine_crmkit_opens_and_commits(host: Engine) -> None:
         unit.commit()
         unit.write_many(adding(database, USER), [user_row(database, 2)])
     assert count(database) == 1
+
+
+@pytest.mark.parametrize("make", [stock, always_autocommitting] if sys.version_info >= (3, 12) else [stock])
+def test_on_a_hosts_engine_the_drivers_own_idea_of_transactions_does_not_matter(
+    make: Callable[[str], Engine], tmp_path: Path
+) -> None:
+    engine = make(f"sqlite:///{tmp_path / 'host.db'}")
+    database = opened(engine)
+    build(database)
+    add_users(database, 1)
+    add_users(database, 2, commit=False)
+    assert count(database) == 1
+    engine.dispose()
 
 
 def test_a_hosts_engine_is_left_as_it_was(host: Engine) -> None:

@@ -81,7 +81,7 @@ class Foundation:
         return loaded
 
     def actor(self, session: Unresolved, who: Actor | UUID | str) -> tuple[Actor, tuple[Rule, ...]]:
-        """Who acts and under which rules; rights are those of today, also when the past is read. Raises UnknownActor."""
+        """Who acts and under which rules, also when the past is read, under today's rights. Raises UnknownActor."""
         if isinstance(who, Actor):
             if who.kind == "system":
                 return who, ()

@@ -87,7 +87,7 @@ class Referrers:
                     problems.setdefault(target, []).append(problem)
                     staying.add(target)
             if not staying & leaving:
-                return {target: list(dict.fromkeys(listed)) for target, listed in problems.items()}
+                return {target: _told(listed) for target, listed in problems.items()}
             leaving -= staying
 
     def _others(self, ids: Sequence[UUID]) -> Iterator[tuple[UUID, UUID, Problem]]:
@@ -114,3 +114,9 @@ class Referrers:
             for f in other.fields:
                 if isinstance(f.type, Reference) and (f.type.to == self.record_type.key or (link and f.type.to == "*")):
                     yield other, f
+
+
+def _told(problems: list[Problem]) -> list[Problem]:
+    """Each problem once; that there is something unseen as well only where nothing else says why."""
+    seen = [problem for problem in problems if problem.field is not None]
+    return list(dict.fromkeys(seen or problems))

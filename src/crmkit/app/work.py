@@ -26,8 +26,9 @@ from crmkit.query.text import parse
 from crmkit.schema import Field, RecordType, Schema
 from crmkit.schema.parsing import RecordParser
 from crmkit.schema.types import Reference
-from crmkit.sdk.change import Change
+from crmkit.sdk.change import Change, Veto
 from crmkit.sdk.command import Command
+from crmkit.sdk.plugins import checked_answers
 from crmkit.store.changesets import Changeset, Changesets
 from crmkit.store.database import Unit
 from crmkit.store.plans import View
@@ -338,9 +339,10 @@ class Work:
         """The plugins that implement a hook and listen to the type."""
         return self.crm.listeners(hook, type_key)
 
-    def ask(self, plugin: str, changes: Sequence[Change]) -> Any:
-        """A plugin's answer to changes about to be written."""
-        return self.crm.plugins.ask(plugin, "crmkit_before_change", session=self, changes=tuple(changes))
+    def ask(self, plugin: str, changes: Sequence[Change]) -> tuple[Change | Veto, ...]:
+        """A plugin's answers to changes about to be written. Raises PluginError."""
+        answer = self.crm.plugins.ask(plugin, "crmkit_before_change", session=self, changes=tuple(changes))
+        return checked_answers(plugin, changes, answer)
 
     # -------------------------------------------------------------------------------------------------------- history
 

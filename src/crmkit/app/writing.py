@@ -300,7 +300,7 @@ class WritePath:
                 break
             answers = session.ask(name, changes)
             by_row = {change.row: change for change in changes}
-            for answer in answers or ():
+            for answer in answers:
                 if isinstance(answer, Veto):
                     by_row.pop(answer.row, None)
                     problem = Problem(

@@ -175,7 +175,7 @@ class _Binding:
 
     def compare(self, operator: str, left: Shape, right: Shape, on: RecordType) -> Bound:
         scalar = self.scalar(left, on)
-        name = left[1][-1] if left[0] == "path" else left[1]
+        name = left[1][-1] if left[0] == "path" else left[3] or left[1]
         known = [known for known in COMPARISONS if known in scalar.type.operators]
         if operator not in known:
             raise InvalidQuery(

@@ -37,7 +37,9 @@ def intake_schema(record_type: RecordType) -> type[marshmallow.Schema]:
     ``intake_schema(t)().load(document)`` gives values for ``create``; ``.dump(record)`` the JSON form of a record.
     """
     fields: dict[str, Any] = {
-        f.key: FieldOf(f, required=f.required, allow_none=not f.required, metadata={"title": f.label()})
+        f.key: FieldOf(
+            f, required=f.required and f.default is None, allow_none=not f.required, metadata={"title": f.label()}
+        )
         for f in record_type.fields
     }
     return marshmallow.Schema.from_dict(fields, name=f"{record_type.key.title().replace('_', '')}Intake")

@@ -1,6 +1,6 @@
 """The plugins of one CRM: found, named, called, and blamed by name when they fail."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from importlib import import_module
 from importlib.metadata import entry_points
 from typing import Any
@@ -8,9 +8,11 @@ from typing import Any
 import pluggy
 
 from crmkit.errors import CrmkitError, PluginError
+from crmkit.sdk.change import Change, Veto
 from crmkit.sdk.hooks.changes import ChangeHooks
 from crmkit.sdk.hooks.register import RegisterHooks
 from crmkit.sdk.markers import PROJECT
+from crmkit.values.text import shown
 
 __all__ = ["Plugins"]
 
@@ -39,6 +41,9 @@ class Plugins:
             self._manager.check_pending()
         except (ValueError, pluggy.PluginValidationError) as error:
             raise PluginError(f"plugin {name!r} cannot be registered: {error}", code="bad_plugin") from error
+        for caller in self._manager.get_hookcallers(plugin) or ():
+            if any(impl.wrapper or impl.hookwrapper for impl in caller.get_hookimpls() if impl.plugin is plugin):
+                raise PluginError(f"plugin {name!r} wraps {caller.name}, and hooks are not wrapped", code="bad_plugin")
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -99,6 +104,24 @@ class Plugins:
 def blamed(plugin: str, hook: str, error: Exception) -> PluginError:
     """The one place where an exception is laid at a plugin's door."""
     return PluginError(f"plugin {plugin!r} failed in {hook}: {type(error).__name__}: {error}", code="plugin_failed")
+
+
+def checked_answers(plugin: str, changes: Sequence[Change], answer: Any) -> tuple[Change | Veto, ...]:
+    """What a plugin answered to these changes. Raises PluginError for anything but changes and vetoes of theirs."""
+    hook = "crmkit_before_change"
+    try:
+        answers = tuple(answer or ())
+    except CrmkitError:
+        raise
+    except Exception as error:
+        raise blamed(plugin, hook, error) from error
+    rows = {change.row for change in changes}
+    for given in answers:
+        if not isinstance(given, Change | Veto):
+            raise blamed(plugin, hook, TypeError(f"{shown(given)} is neither a change nor a veto"))
+        if given.row not in rows:
+            raise blamed(plugin, hook, LookupError(f"row {given.row} is none of the batch"))
+    return answers
 
 
 def _loaded(plugin: object) -> object:

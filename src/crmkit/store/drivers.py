@@ -84,7 +84,11 @@ class SqliteDriver:
 
     def taken(self, connection: Connection) -> bool:
         """Turns references on; returns whether they were off."""
-        return _enforce_references(raw_connection(connection))
+        raw = raw_connection(connection)
+        if references_enforced(raw):
+            return False
+        _set_references(raw, "ON")
+        return True
 
     def begin(self, connection: Connection) -> None:
         raw = raw_connection(connection)
@@ -96,24 +100,27 @@ class SqliteDriver:
         raw.execute("BEGIN IMMEDIATE")
 
     def commit(self, connection: Connection) -> None:
-        raw_connection(connection).execute("COMMIT")
+        raw = raw_connection(connection)
+        if _autocommits(raw):
+            # The driver's own commit and rollback then do nothing.
+            raw.execute("COMMIT")
         connection.commit()
 
     def rollback(self, connection: Connection) -> None:
         raw = raw_connection(connection)
-        if raw.in_transaction:
+        if _autocommits(raw) and raw.in_transaction:
             raw.execute("ROLLBACK")
         connection.rollback()
 
     def release(self, connection: Connection, state: bool) -> None:
         if state:
-            raw_connection(connection).execute("PRAGMA foreign_keys = OFF")
+            _set_references(raw_connection(connection), "OFF")
 
     def join(self, connection: Connection) -> None:
         raw = raw_connection(connection)
         if connection.get_execution_options().get("isolation_level") == "AUTOCOMMIT" or _autocommits(raw):
             raise _autocommit_refused()
-        _enforce_references(raw)
+        _demand_references(raw)
         if not connection.in_transaction():
             connection.begin()
         if not raw.in_transaction:
@@ -197,7 +204,7 @@ def check_references(engine: Engine) -> None:
     transaction SQLite does not take the setting any more.
     """
     if engine.dialect.name == "sqlite":
-        event.listen(engine, "connect", lambda raw, _record: raw.execute("PRAGMA foreign_keys = ON"))
+        event.listen(engine, "connect", lambda raw, _record: _set_references(raw, "ON"))
 
 
 def references_enforced(raw: Any) -> bool:
@@ -205,18 +212,27 @@ def references_enforced(raw: Any) -> bool:
     return bool(raw.execute("PRAGMA foreign_keys").fetchone()[0])
 
 
-def _enforce_references(raw: Any) -> bool:
-    """Turns foreign keys on where they are off; returns whether they were. Raises UsageError where that is too late."""
-    if references_enforced(raw):
-        return False
-    raw.execute("PRAGMA foreign_keys = ON")
+def _set_references(raw: Any, value: str) -> None:
+    """Sets them on a connection on which nothing has been done yet, or nothing any more."""
+    always = getattr(raw, "autocommit", None) is False
+    if always:
+        # The driver keeps a transaction open at all times, in which SQLite does not take the setting.
+        raw.autocommit = True
+    raw.execute(f"PRAGMA foreign_keys = {value}")
+    if always:
+        raw.autocommit = False
+
+
+def _demand_references(raw: Any) -> None:
+    """Turns foreign keys on where they are off; raises UsageError where it is too late for that."""
     if not references_enforced(raw):
-        raise UsageError(
-            "SQLite does not check references on this connection, and a transaction is open, so it cannot be told to",
-            code="references_off",
-            hint="call crmkit.store.check_references(engine) once, when you make the engine",
-        )
-    return True
+        raw.execute("PRAGMA foreign_keys = ON")
+        if not references_enforced(raw):
+            raise UsageError(
+                "SQLite does not check references on this connection, and a transaction is open, so it cannot be told to",
+                code="references_off",
+                hint="call crmkit.store.check_references(engine) once, when you make the engine",
+            )
 
 
 def _autocommit(raw: Any, on: bool) -> None:

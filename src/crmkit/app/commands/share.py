@@ -5,6 +5,7 @@ from typing import Any
 
 from crmkit.app.outcomes import Tally
 from crmkit.errors import InvalidRecord
+from crmkit.permissions.scopes import has_owner
 from crmkit.sdk.command import Command, Target, command
 
 __all__ = ["Share", "Unshare"]
@@ -28,6 +29,12 @@ class Share(Command[None]):
     def run(self, me: Any) -> None:
         record = me.records(self.type_key).get(self.target)
         me.require(self.type_key, "update", record)
+        if not has_owner(me.type_of(self.type_key)):
+            raise InvalidRecord(
+                f"{self.type_key} has no owner, so a share would change nothing",
+                code="not_shareable",
+                hint="grant the right to a role",
+            )
         if (self.user is None) is (self.team is None):
             raise InvalidRecord("a record is shared with a user or with a team", code="required", field="user")
         values = {
