@@ -1,7 +1,7 @@
 """What a changeset did to each record, and every version a record has had, as the reader's rights allow."""
 
 from collections.abc import Callable, Iterable, Iterator
-from itertools import groupby, islice
+from itertools import groupby, islice, zip_longest
 from typing import Any
 from uuid import UUID
 
@@ -44,11 +44,15 @@ class RecordChange:
 
 @attrs.frozen
 class Version:
-    """One version of a record, the changeset that made it, and what it changed."""
+    """One version of a record, the changeset that made it, and what it changed.
+
+    With ``deleted`` it is the end of the version: the changeset is the one that deleted the record.
+    """
 
     record: Record
     changeset: Changeset | None
     fields: tuple[FieldChange, ...]
+    deleted: bool = False
 
 
 def differences(record_type: RecordType, before: Any, after: Any) -> tuple[FieldChange, ...]:
@@ -92,15 +96,26 @@ class History:
                 yield RecordChange(type_key, t.id, before, after, differences(record_type, before, after))
 
     def timeline(self, type_key: str, record_id: UUID) -> list[Version]:
-        """The versions of one record, oldest first, as far as the reader may see them."""
+        """The versions of one record and its deletions, oldest first, as far as the reader may see them."""
         record_type = self.versions.view.schema.type(type_key)
         records = sorted(self.versions.by_ids(type_key, [record_id]), key=lambda r: r.version)
-        changesets = self.changesets.by_ids(self.unit, [r.changeset_id for r in records])
-        timeline, before = [], None
-        for record in records:
+        if not records:
+            return []
+        endings = self.changesets.endings(self.unit, record_type, record_id)
+        changesets = self.changesets.by_ids(self.unit, [*(r.changeset_id for r in records), *endings.values()])
+        timeline: list[Version] = []
+        before = None
+        for record, successor in zip_longest(records, records[1:]):
             changes = differences(record_type, before, record)
             timeline.append(Version(record, changesets.get(record.changeset_id), changes))
             before = record
+            ending = endings.get(record.version)
+            # A version that ended without the next one being made at once was deleted, even if it came back later.
+            gap = successor is None or (successor.version == record.version + 1 and successor.changeset_id != ending)
+            if ending is not None and gap:
+                lost = differences(record_type, record, None)
+                timeline.append(Version(record, changesets.get(ending), lost, deleted=True))
+                before = None
         return timeline
 
 

@@ -9,6 +9,7 @@ import attrs
 from sqlalchemy import Table, bindparam, case, insert, literal, select, union_all
 
 from crmkit.errors import NotFound
+from crmkit.schema import RecordType
 from crmkit.store.columns import Codec
 from crmkit.store.database import Database, Unit
 from crmkit.store.plans import Shelf
@@ -139,6 +140,19 @@ class Changesets:
             )
             rows = unit.read(statement, {"tenant": self.tenant_id, "changeset": self.codec.id_in(changeset_id)})
             yield from self._merged(type_key, rows)
+
+    def endings(self, unit: Unit, record_type: RecordType, record_id: UUID) -> dict[int, UUID]:
+        """Which changeset ended each version of a record that is no longer current."""
+        history = self.tables.history_of(record_type)
+
+        def make() -> Any:
+            return select(history.c["version"], history.c["superseded_by"]).where(
+                history.c["tenant_id"] == tenant_param(), history.c["id"] == bindparam("id")
+            )
+
+        statement = self._prepared(("endings", history.name), make)
+        rows = unit.read(statement, {"tenant": self.tenant_id, "id": self.codec.id_in(record_id)})
+        return {version: self.codec.id_out(raw) for version, raw in rows}
 
     def _merged(self, type_key: str, rows: list[tuple[Any, ...]]) -> Iterator[Touched]:
         """Rows are (id, object key, version, made here, superseded here, live)."""
