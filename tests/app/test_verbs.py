@@ -5,7 +5,17 @@ from uuid import uuid4
 import pytest
 
 from crmkit import CRM, F, Money
-from crmkit.errors import Conflict, Denied, Duplicate, InvalidQuery, InvalidRecord, InvalidValue, NotFound, UsageError
+from crmkit.errors import (
+    Conflict,
+    Denied,
+    Duplicate,
+    InvalidDefinition,
+    InvalidQuery,
+    InvalidRecord,
+    InvalidValue,
+    NotFound,
+    UsageError,
+)
 from crmkit.records import Account
 from crmkit.schema.types import Integer, Text
 from tests.nerves.snapshots import broken, digest, snapshot
@@ -244,3 +254,26 @@ def test_a_definition_in_use_is_not_pulled_away_from_under_it(crm: CRM, migrated
     assert digest(migrated_url) != before
     with crm.session("bo@acme.example") as me:
         assert me.accounts.count() == 0
+
+
+def test_what_stored_values_hang_on_is_not_changed_by_hand(crm: CRM, migrated_url: str) -> None:
+    """Another type would read amounts as texts; another key of an object would leave its records behind."""
+    with crm.session(ADMIN) as me:
+        field = me.fields.add("account", "size", Integer())
+        thing = me.objects.add("thing", plural="things", label="Thing")
+        me.accounts.create(name="ACME", size=7)
+        me.records("thing").create(name="one")
+    before = digest(migrated_url)
+    with crm.session(ADMIN) as me:
+        for values in ({"type": "text"}, {"options": {"minimum": 100}}, {"on": "deal"}):
+            with pytest.raises(InvalidDefinition) as refused:
+                me.records("custom_field").update(field, values)
+            assert refused.value.code == "fixed"
+        with pytest.raises(InvalidDefinition):
+            me.records("custom_object").update(thing, key="other")
+    assert digest(migrated_url) == before
+    with crm.session(ADMIN) as me:
+        assert me.records("custom_object").update(thing, label="Ding").label == "Ding"
+        assert [r.name for r in me.records("thing")] == ["one"]
+        me.fields.change("account", "size", Text())
+        assert [a["size"] for a in me.accounts] == ["7"]

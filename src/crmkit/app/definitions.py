@@ -5,7 +5,7 @@ from functools import partial
 from typing import Any
 from uuid import UUID
 
-from crmkit.app.loading import field_definition
+from crmkit.app.loading import BASE_OBJECT, field_definition
 from crmkit.app.work import Work
 from crmkit.errors import CrmkitError, InvalidDefinition, InvalidRecord, Problem
 from crmkit.permissions import Rule, check
@@ -15,12 +15,12 @@ from crmkit.query.json_form import from_json, to_json
 from crmkit.query.lift import lift
 from crmkit.query.text import parse
 from crmkit.schema import Record
-from crmkit.schema.custom import to_field
+from crmkit.schema.custom import ObjectDefinition, object_type, to_field
 from crmkit.sdk.change import Change
 
 __all__ = ["DEFINITIONS", "check_definition", "check_dependants", "stored"]
 
-DEFINITIONS = frozenset({"custom_field", "grant", "segment", "stage"})
+DEFINITIONS = frozenset({"custom_field", "custom_object", "grant", "segment", "stage"})
 """The record types whose records are checked against the schema when they are written."""
 
 
@@ -39,6 +39,8 @@ def check_definition(session: Work, change: Change) -> None:
     if change.kind == "delete":
         return
     values = change.values
+    if change.before is not None:
+        _check_kept(change)
     match change.type_key:
         case "grant":
             _check_grant(session, {**values, "id": change.id})
@@ -46,8 +48,37 @@ def check_definition(session: Work, change: Change) -> None:
             _check_condition(session, from_json, values["where"], values["on"])
         case "custom_field":
             _check_field(session, values, change.id)
+        case "custom_object":
+            _check_object(session, values, change.id)
         case "stage":
             _check_required_fields(session, values["required_fields"])
+
+
+def _check_kept(change: Change) -> None:
+    """What stored values hang on stays as it is, or values would be read as what they are not."""
+    changed = change.changed
+    fixed = {"custom_object": {"key"}, "custom_field": {"on"}}.get(change.type_key, set())
+    if change.type_key == "custom_field" and not changed & {"column"}:
+        fixed = fixed | {"type", "options"}
+    problems = [
+        Problem("fixed", f"{key} cannot be changed", key, hint="me.fields.change(...) converts the values of a field")
+        for key in sorted(changed & fixed)
+    ]
+    if problems:
+        raise InvalidDefinition(problems)
+
+
+def _check_object(session: Work, values: Mapping[str, Any], record_id: UUID) -> None:
+    """The record type is one the schema can have, under names nobody else has."""
+    base = session.crm.declared.types[BASE_OBJECT]
+    made = object_type(ObjectDefinition(values["key"], values["plural"], values["label"]), base)
+    own = {o.key for o in session.system_reader.records("custom_object") if o.id == record_id}
+    others = [base, *(t for key, t in session.schema.types.items() if key not in own)]
+    taken = {name for t in others for name in (t.key, t.plural)}
+    if made.key in taken or made.plural in taken or made.plural in dir(session):
+        raise InvalidDefinition(
+            f"there is something of the name {made.key!r} or {made.plural!r} already", code="duplicate_type"
+        )
 
 
 def _check_field(session: Work, values: Mapping[str, Any], record_id: UUID) -> None:

@@ -12,58 +12,63 @@ from crmkit.schema.types import Reference
 from crmkit.sdk.change import Change
 from crmkit.store.reader import Reader
 
-__all__ = ["Referrers", "existence_check", "news"]
-
-_Known = list[tuple[Field, frozenset[UUID | None]]]
-
+__all__ = ["Found", "Referrers", "existence_check", "news"]
 
 def news(change: Change, key: str) -> bool:
     """The change sets the field to something it was not before."""
     return change.before is None or change.before[key] != change.values[key]
 
 
+@attrs.frozen
+class Found:
+    """What was found to be there, by record type, so that nothing is looked up twice in one verb."""
+
+    actor_id: UUID | None
+    _ids: dict[str, set[UUID | None]] = attrs.field(init=False, factory=dict)
+
+    def of(self, type_key: str) -> set[UUID | None]:
+        """What is known to be there; nothing (None) and the actor always are."""
+        return self._ids.setdefault(type_key, {None, self.actor_id} if type_key == "user" else {None})
+
+    def missing(self, reader: Reader, type_key: str, ids: set[UUID]) -> set[UUID]:
+        """Those of the ids that are not there, or that the reader may not see."""
+        self.of(type_key).update(reader.existing(type_key, sorted(ids)))
+        return ids - self.of(type_key)
+
+
 def existence_check(
-    work: Work, reader: Reader, record_type: RecordType, changes: Sequence[Change], chosen: bool | None = None
+    reader: Reader, record_type: RecordType, changes: Sequence[Change], found: Found, *, chosen: bool
 ) -> Callable[[Change], None] | None:
-    """Raises InvalidRecord for a change that refers to what the reader does not find; None if none refers to anything.
+    """Raises InvalidRecord for a change that refers to what the reader does not find; None if there is no such change.
 
     ``chosen`` narrows it to the references that were given with the change, or to the others, which plugins have set.
     """
 
     def concerns(change: Change, key: str) -> bool:
-        return news(change, key) and (chosen is None or (key in change.given) is chosen)
+        return (key in change.given) is chosen and news(change, key)
 
-    known = _known(work, reader, record_type, changes, concerns)
-    if not known:
+    fields = [f for f in record_type.fields if isinstance(f.type, Reference) and f.type.to != "*"]
+    wanted: dict[str, set[UUID]] = {}
+    for f in fields:
+        known = found.of(f.type.to)  # type: ignore[attr-defined]
+        ids = {value for c in changes if (value := c.values[f.key]) not in known and concerns(c, f.key)}
+        if ids:
+            wanted.setdefault(f.type.to, set()).update(ids)  # type: ignore[attr-defined]
+    missing = {to: found.missing(reader, to, ids) for to, ids in wanted.items()}
+    unknown = [(f, missing[f.type.to]) for f in fields if missing.get(f.type.to)]  # type: ignore[attr-defined]
+    if not unknown:
         return None
 
     def check(change: Change) -> None:
         problems = [
             Problem("unknown_reference", f"there is no such {f.type.to}", f.key)  # type: ignore[attr-defined]
-            for f, ids in known
-            if (value := change.values[f.key]) is not None and value not in ids and concerns(change, f.key)
+            for f, ids in unknown
+            if change.values[f.key] in ids and concerns(change, f.key)
         ]
         if problems:
             raise InvalidRecord(problems)
 
     return check
-
-
-def _known(
-    work: Work,
-    reader: Reader,
-    record_type: RecordType,
-    changes: Sequence[Change],
-    concerns: Callable[[Change, str], bool],
-) -> _Known:
-    wanted: dict[str, set[UUID]] = {}
-    fields = [f for f in record_type.fields if isinstance(f.type, Reference) and f.type.to != "*"]
-    for f in fields:
-        ids = {change.values[f.key] for change in changes if concerns(change, f.key)} - {None, work.actor.id}
-        if ids:
-            wanted.setdefault(f.type.to, set()).update(ids)  # type: ignore[attr-defined]
-    found = {to: frozenset(reader.existing(to, sorted(ids))) | {work.actor.id} for to, ids in wanted.items()}
-    return [(f, found[f.type.to]) for f in fields if f.type.to in found]  # type: ignore[attr-defined]
 
 
 @attrs.frozen

@@ -192,11 +192,18 @@ class Work:
     # ---------------------------------------------------------------------------------------------------------- doing
 
     def do(self, command: Command[Any]) -> Any:
-        """Do a command: what its verb does, from an object. Raises UsageError, and what the command raises."""
+        """Do a command: what its verb does, from an object. Raises UsageError, Denied, and what the command raises."""
         if not isinstance(command, Command):
             raise UsageError(f"{shown(command)} is no command", code="not_a_command", hint="such as Tag(deal, 'vip')")
         # A command of every noun is remembered by the noun it was done with.
-        with self.doing(command.name.replace("*", getattr(command, "type_key", "*"), 1)):
+        name = command.name.replace("*", getattr(command, "type_key", "*"), 1)
+        noun = name.partition(".")[0]
+        if noun in self.schema.types and not self.policy.may(noun, command.action):
+            raise Denied(
+                f"you may not {command.action} {self.schema.types[noun].plural}",
+                hint=f"{name} needs a grant of {command.action} on {noun}",
+            )
+        with self.doing(name):
             return command.run(self)
 
     @contextmanager

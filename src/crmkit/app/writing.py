@@ -10,18 +10,19 @@ from uuid import UUID
 
 import attrs
 
+from crmkit.app.blocks import apart, blocks, id_of
 from crmkit.app.definitions import DEFINITIONS, check_definition, check_dependants, stored
 from crmkit.app.loading import SCHEMA_TYPES
 from crmkit.app.outcomes import Tally
-from crmkit.app.references import Referrers, existence_check, news
+from crmkit.app.references import Found, Referrers, existence_check
+from crmkit.app.uniqueness import uniqueness_check
 from crmkit.app.work import Work
 from crmkit.errors import Conflict, CrmkitError, Denied, Duplicate, InvalidRecord, NotFound, Problem, UsageError, Vetoed
 from crmkit.query.lift import Lifted
-from crmkit.schema import Field, Record, RecordType
+from crmkit.schema import Record, RecordType
 from crmkit.schema.parsing import Form
 from crmkit.schema.types import Reference
 from crmkit.sdk.change import Change, Veto
-from crmkit.store.rows import unique_text
 from crmkit.store.writer import NewRow
 from crmkit.values import to_micros
 
@@ -41,6 +42,12 @@ class WritePath:
 
     session: Work
     trusted: bool = False
+    _free: dict[tuple[str, str], frozenset[str]] = attrs.field(init=False, factory=dict)
+    """By record type and action: the fields the actor may set whatever the record is."""
+    _found: tuple[Found, Found] = attrs.field(
+        init=False, default=attrs.Factory(lambda me: (Found(me.session.actor.id), Found(me.session.actor.id)), True)
+    )
+    """What references were found to lead to, those of people and those of plugins, so that it is looked up once."""
 
     # ------------------------------------------------------------------------------------------------------- verbs
 
@@ -56,9 +63,13 @@ class WritePath:
         record_type = self.session.type_of(type_key)
         if type_key in DEFINITIONS:
             rows = ((row, stored(values)) for row, values in rows)
-        for block in _blocks(rows):
-            changes = self._each(block, tally, lambda row, values: self._new(record_type, row, values, form))
-            self._finish(record_type, changes, tally)
+        for block in blocks(rows, BLOCK):
+            ids = iter(self.session.ids.many(len(block)))
+
+            def change(row: int, values: Mapping[str, Any] | Record, ids: Iterator[UUID] = ids) -> Change:
+                return self._new(record_type, row, values, form, next(ids))
+
+            self._finish(record_type, self._each(block, tally, change), tally)
             if progress is not None:
                 progress(len(block))
 
@@ -74,7 +85,7 @@ class WritePath:
         record_type = self.session.type_of(type_key)
         if type_key in DEFINITIONS:
             rows = ((row, target, stored(values)) for row, target, values in rows)  # type: ignore[misc]
-        for block in _blocks(rows, lambda row: row[1]):
+        for block in apart(rows, BLOCK, lambda row: row[1]):
             current = self._current(type_key, [target for _, target, _ in block])
 
             def change(
@@ -129,7 +140,7 @@ class WritePath:
     ) -> None:
         """Deletes records: they move to history. Links to them go with them; other references refuse the delete."""
         record_type = self.session.type_of(type_key)
-        for block in _blocks(rows, lambda row: row[1]):
+        for block in apart(rows, BLOCK, lambda row: row[1]):
             current = self._current(type_key, [target for _, target in block])
 
             def change(row: int, target: Any, current: dict[UUID, Any] = current) -> Change:
@@ -147,13 +158,13 @@ class WritePath:
         Those that somebody else has brought back and deleted since are refused (``not_last``).
         """
         record_type = self.session.type_of(type_key)
-        for block in _blocks(rows, lambda row: row[1]):
+        for block in apart(rows, BLOCK, lambda row: row[1]):
             ended = self.session.system_reader.ended(type_key, [lost.id for _, lost in block])
 
             def change(row: int, lost: Any, ended: Mapping[UUID, tuple[int, int]] = ended) -> Change:
                 values = {f.key: lost[f.key] for f in record_type.fields}
                 if not self.trusted:
-                    self._may_create(record_type, {**values, "id": lost.id}, ())
+                    self._may_create(record_type, {**values, "id": lost.id}, frozenset())
                 if ended.get(lost.id, (0, 0))[0] != lost.version:
                     raise Conflict("it was brought back and deleted again since", code="not_last", field="id")
                 return Change("create", type_key, lost.id, None, values, frozenset(), row)
@@ -186,39 +197,45 @@ class WritePath:
                     tally.did(row, "unchanged", Reference("*").parse(item[1]))  # type: ignore[index]
         return changes
 
-    def _new(self, record_type: RecordType, row: int, given: Mapping[str, Any] | Record, form: Form) -> Change:
+    def _new(
+        self, record_type: RecordType, row: int, given: Mapping[str, Any] | Record, form: Form, record_id: UUID
+    ) -> Change:
         session = self.session
         keys = _given(record_type, given)
         values = session.parser(record_type.key).create(given, form=form, row=row)
-        actor = session.actor
         if record_type.owned and "owner" not in keys and values["owner"] is None:
-            values["owner"] = actor.id
-        record_id = session.ids.new()
+            values["owner"] = session.actor.id
         if not self.trusted:
             self._may_create(record_type, {**values, "id": record_id}, keys)
         return Change("create", record_type.key, record_id, None, values, keys, row)
 
-    def _may_create(self, record_type: RecordType, values: Mapping[str, Any], keys: Iterable[str]) -> None:
+    def _may_create(self, record_type: RecordType, values: Mapping[str, Any], keys: frozenset[str]) -> None:
         session = self.session
         if session.judge.certain(record_type.key, "create") and session.policy.unlimited:
             return
         if not session.judge.allows(record_type.key, "create", values):
             raise _denied("create", record_type)
-        for key in keys:
-            self._may_set(record_type, key, "create", values)
+        self._may_set(record_type, keys, "create", values)
         if record_type.owned and values["owner"] not in (None, session.actor.id):
             self._allowed(record_type, "assign", values)
 
-    def _may_set(self, record_type: RecordType, key: str, action: Any, row: Any) -> None:
-        if key not in record_type.by_key or not self.session.may_set(record_type.key, key, action, row):
-            raise _hidden(record_type, key)
+    def _may_set(self, record_type: RecordType, keys: frozenset[str], action: Any, row: Any) -> None:
+        place = (record_type.key, action)
+        free = self._free.get(place)
+        if free is None:
+            may = self.session.policy.writable
+            free = frozenset(key for key in record_type.by_key if may(record_type.key, key, action) is True)
+            self._free[place] = free
+        for key in keys - free:
+            if key not in record_type.by_key or not self.session.may_set(record_type.key, key, action, row):
+                raise _hidden(record_type, key)
 
     def _allowed(self, record_type: RecordType, action: str, row: Any) -> None:
         if not self.session.judge.allows(record_type.key, action, row):
             raise _denied(action, record_type)
 
     def _current(self, type_key: str, targets: Sequence[Any]) -> dict[UUID, Any]:
-        ids = [record_id for target in targets if (record_id := _id_of(target)) is not None]
+        ids = [record_id for target in targets if (record_id := id_of(target)) is not None]
         return {r.id: r for r in self.session.system_reader.by_ids(type_key, ids)}
 
     def _target(self, record_type: RecordType, target: Any, current: Mapping[UUID, Any], action: str) -> Any:
@@ -258,8 +275,7 @@ class WritePath:
         changes = self.session.parser(record_type.key).change(given, form=form, row=row)
         changes = {key: value for key, value in changes.items() if before[key] != value}
         if not self.trusted:
-            for key in given:
-                self._may_set(record_type, key, "update", before)
+            self._may_set(record_type, frozenset(given), "update", before)
             if "owner" in changes:
                 self._allowed(record_type, "assign", before)
         if not changes:
@@ -361,14 +377,14 @@ class WritePath:
     def _chosen(self, record_type: RecordType, changes: list[Change], tally: Tally) -> list[Change]:
         """What somebody refers to exists and may be read; before plugins can say anything about it."""
         reader = self.session.system_reader if self.trusted else self.session.reader
-        check = existence_check(self.session, reader, record_type, changes, chosen=True)
+        check = existence_check(reader, record_type, changes, self._found[0], chosen=True)
         return changes if check is None else _sifted(changes, tally, check)
 
     def _referring(self, record_type: RecordType, changes: list[Change], tally: Tally) -> list[Change]:
         """What plugins refer to exists; what is deleted is not referred to, and its links go with it."""
         if changes[0].kind == "delete":
             return self._unreferenced(record_type, changes, tally)
-        check = existence_check(self.session, self.session.system_reader, record_type, changes, chosen=False)
+        check = existence_check(self.session.system_reader, record_type, changes, self._found[1], chosen=False)
         return changes if check is None else _sifted(changes, tally, check)
 
     def _unreferenced(self, record_type: RecordType, changes: list[Change], tally: Tally) -> list[Change]:
@@ -389,38 +405,10 @@ class WritePath:
         if changes[0].kind == "delete":
             return changes
         for fields in self.session.unique_keys(record_type.key):
-            if not changes:
-                break
-            taken = self._taken(record_type, fields, changes)
-            seen: dict[tuple[Any, ...], UUID] = {}
-
-            def check(
-                change: Change,
-                fields: tuple[Field, ...] = fields,
-                taken: dict[tuple[Any, ...], UUID] = taken,
-                seen: dict[tuple[Any, ...], UUID] = seen,
-            ) -> None:
-                key = _unique_key(fields, change.values)
-                if key is None:
-                    return
-                holder = taken.get(key) or seen.get(key)
-                if holder is not None and holder != change.id:
-                    names = " and ".join(f.key for f in fields)
-                    raise Duplicate(f"another {record_type.key} has this {names}", field=fields[-1].key)
-                seen[key] = change.id
-
-            changes = _sifted(changes, tally, check)
+            check = uniqueness_check(self.session.system_reader, record_type, fields, changes)
+            if check is not None:
+                changes = _sifted(changes, tally, check)
         return changes
-
-    def _taken(
-        self, record_type: RecordType, fields: tuple[Field, ...], changes: Sequence[Change]
-    ) -> dict[tuple[Any, ...], UUID]:
-        wanted = {
-            key: tuple(change.values[f.key] for f in fields)
-            for change in changes
-            if any(news(change, f.key) for f in fields) and (key := _unique_key(fields, change.values)) is not None
-        }
-        return self.session.system_reader.holders(record_type.key, fields, list(wanted.values())) if wanted else {}
 
     def _write(
         self, record_type: RecordType, changes: list[Change], returning: Mapping[int, NewRow]
@@ -444,10 +432,10 @@ class WritePath:
         writer = session.writer()
         kind = changes[0].kind
         if kind == "create":
-            writer.insert(record_type.key, [_new_row(c, returning.get(c.row)) for c in changes])
+            writer.insert(record_type.key, (_new_row(c, returning.get(c.row)) for c in changes))
             refused: list[UUID] = []
         elif kind == "update":
-            rows = [(c.id, _version(c), dict(c.values)) for c in changes]
+            rows = [(c.id, _version(c), c.values) for c in changes]
             refused = writer.update(record_type.key, rows, frozenset().union(*(c.changed for c in changes)))
         else:
             refused = writer.delete(record_type.key, [(c.id, _version(c)) for c in changes])
@@ -459,32 +447,6 @@ class WritePath:
 
 
 _DONE: Mapping[str, Any] = {"create": "created", "update": "updated", "delete": "deleted"}
-
-
-def _blocks(rows: Iterable[T], target: Callable[[T], Any] = lambda row: None) -> Iterator[list[T]]:
-    """Lists of rows, no two of which concern the same record: the later one sees what the earlier one did."""
-    block: list[T] = []
-    met: set[UUID] = set()
-    for row in rows:
-        record_id = _id_of(target(row))
-        if len(block) == BLOCK or record_id in met:
-            yield block
-            block, met = [], set()
-        block.append(row)
-        if record_id is not None:
-            met.add(record_id)
-    if block:
-        yield block
-
-
-def _id_of(target: Any) -> UUID | None:
-    """The id a record, an id or its text stands for; None if it stands for none, which its row is told later."""
-    if target is None or type(target) is UUID:
-        return target
-    try:
-        return Reference("*").parse(target)
-    except CrmkitError:
-        return None
 
 
 def _sifted(changes: list[Change], tally: Tally, check: Callable[[Change], None]) -> list[Change]:
@@ -516,15 +478,8 @@ def _in_fields(record_type: RecordType, error: Duplicate) -> Duplicate:
     return Duplicate(attrs.evolve(p, message=f"another {record_type.key} has this {p.field}") for p in problems)
 
 
-def _unique_key(fields: tuple[Field, ...], values: Mapping[str, Any]) -> tuple[str, ...] | None:
-    """What must not occur twice; None where a field has no value, which is never a duplicate."""
-    if any(values[f.key] is None for f in fields):
-        return None
-    return tuple(unique_text(f, values[f.key]) for f in fields)
-
-
 def _new_row(change: Change, returning: NewRow | None) -> NewRow:
-    values = dict(change.values)
+    values = change.values
     return NewRow(change.id, values) if returning is None else attrs.evolve(returning, values=values)
 
 

@@ -5,7 +5,7 @@
     nodes       the tree a person writes: F.amount > 10_000
     text, json_form    its two other spellings
     lift        shape and constants taken apart, so that shapes are compiled once
-    bind        checked against a schema and the actor's rights -> bound conditions
+    bind        checked against a schema and the actor's rights -> bound conditions; weight: and small enough
     bound, terms, operators    both meanings, SQL and in memory, side by side
     explain     which clauses held
     context     what the language asks of its surroundings

@@ -193,13 +193,16 @@ class WorldContext:
     world: World
     values: Values
     moment: Moment
-    _made: dict[tuple[Any, ...], Any] = attrs.field(factory=dict)
+    _made: dict[int, tuple[object, Any]] = attrs.field(factory=dict)
 
-    def made(self, key: tuple[Any, ...], make: Callable[[Values, Moment], Any]) -> Any:
-        """A converted constant, converted once however many records are tested."""
-        if key not in self._made:
-            self._made[key] = make(self.values, self.moment)
-        return self._made[key]
+    def made(self, what: object, make: Callable[[Values, Moment], Any]) -> Any:
+        """What ``make`` gives for a thing, once however many records are tested."""
+        # Known by identity: to hash a term costs more than to test a record with it. It is kept, so that the identity
+        # stays its own.
+        known = self._made.get(id(what))
+        if known is None:
+            known = self._made[id(what)] = (what, make(self.values, self.moment))
+        return known[1]
 
     def related(self, type_key: str, field_key: str, row: Row) -> Iterable[Row]:
         """The records of a type whose reference ``field_key`` is this record; a draft without an id has none."""

@@ -302,9 +302,8 @@ class _Reader:
         unit, days = content
         if unit not in ("now", "today"):
             raise _bad(f"{shown(unit)} is neither now nor today", at)
-        if isinstance(days, float) and days.is_integer():
-            days = int(days)
-        return nodes.RelativeTime(unit, days_from_now(days).days)
+        whole: Any = int(days) if isinstance(days, float) and days.is_integer() else days
+        return nodes.RelativeTime(unit, days_from_now(whole).days)
 
     def loaded(self, load: Callable[[Any], Any], text: str, at: str) -> Any:
         try:

@@ -61,8 +61,7 @@ class Operands:
 
     def keys(self, context: WorldContext) -> tuple[tuple[Any, ...], Any]:
         """The converted constants and their unit, for evaluation in memory."""
-        place = ("keys", self)
-        return context.made(place, lambda values, moment: (self._keys(values, moment), self._unit(values, moment)))  # type: ignore[no-any-return]
+        return context.made(self, self._keyed)  # type: ignore[no-any-return]
 
     def _count(self) -> int:
         return 2 if self.operator == "starts_with" else len(self.refs)
@@ -76,6 +75,9 @@ class Operands:
             return None if key is None else encode(key)
 
         return make
+
+    def _keyed(self, values: Values, moment: Moment) -> tuple[tuple[Any, ...], Any]:
+        return self._keys(values, moment), self._unit(values, moment)
 
     def _keys(self, values: Values, moment: Moment) -> tuple[Any, ...]:
         return tuple(self._key(ref, values, moment) for ref in self.refs)
@@ -235,7 +237,7 @@ class Column(Scalar):
         )
 
     def value(self, context: WorldContext, row: Row) -> Keyed:
-        target = self.follow(context, row)
+        target = self.follow(context, row) if self.steps else row
         if target is None or (self.mask is not None and self.mask.test(context, target) is not True):
             return None, None
         return _keyed(self.type, _held(target, self.field))

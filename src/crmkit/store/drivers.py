@@ -229,7 +229,7 @@ def _demand_references(raw: Any) -> None:
         raw.execute("PRAGMA foreign_keys = ON")
         if not references_enforced(raw):
             raise UsageError(
-                "SQLite does not check references on this connection, and a transaction is open, so it cannot be told to",
+                "SQLite does not check references on this connection, and in an open transaction it cannot be told to",
                 code="references_off",
                 hint="call crmkit.store.check_references(engine) once, when you make the engine",
             )

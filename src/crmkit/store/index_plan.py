@@ -23,6 +23,9 @@ SLOT_COLUMNS: tuple[tuple[Slot, tuple[str, ...]], ...] = tuple(SLOTS.items())
 """The slot columns in the order in which tables have them."""
 
 
+_NEVER_NULL = frozenset({"tenant_id", "object_key", "id"})
+
+
 @attrs.frozen
 class IndexPlan:
     """An index to be made: ``fields`` are what a unique one keeps unique, ``present`` the column that must have a value
@@ -33,6 +36,14 @@ class IndexPlan:
     unique: bool = False
     present: str | None = None
     fields: tuple[str, ...] = ()
+
+    @property
+    def ops(self) -> dict[str, str]:
+        """How PostgreSQL orders each column: records without a value first, as SQLite does and every list says.
+
+        Without it no list of records could be read from the index in order.
+        """
+        return {} if self.unique else {column: "NULLS FIRST" for column in self.columns if column not in _NEVER_NULL}
 
     def name(self, table: str) -> str:
         """Its name on a table."""

@@ -1,7 +1,7 @@
 """Reading records in a view: pages by key, single records, counts, groups. Every method is one statement a page."""
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import Any, TypeAlias
 from uuid import UUID
@@ -218,11 +218,12 @@ class Reader:
                 lambda width=width: self._holders_plan(type_key, fields, width),  # type: ignore[misc]
             )
             binds = self.view.parameters(plan, ())
-            for i, (_, (_, encode)) in enumerate(zip(fields, plan.extra, strict=True)):
-                binds.update({f"key{i}_{n}": encode(values[i]) for n, values in enumerate(padded)})
+            for i, (_, encode, names) in enumerate(plan.extra):
+                binds.update(zip(names, [encode(values[i]) for values in padded], strict=True))
             for row in self.unit.read(plan.statement, binds):
                 key = tuple(
-                    id_out(raw).hex if is_id else str(raw) for raw, (is_id, _) in zip(row[1:], plan.extra, strict=True)
+                    id_out(raw).hex if is_id else str(raw)
+                    for raw, (is_id, _, _) in zip(row[1:], plan.extra, strict=True)
                 )
                 holders[key] = id_out(row[0])
         return holders
@@ -230,17 +231,19 @@ class Reader:
     def _holders_plan(self, type_key: str, fields: tuple[Field, ...], width: int) -> Plan:
         draft = Draft(self.view, type_key)
         columns: list[ColumnElement[Any]] = []
-        extra: list[tuple[bool, Any]] = []
-        for f in fields:
+        extra: list[tuple[bool, Callable[[Any], Any], list[str]]] = []
+        for i, f in enumerate(fields):
+            names = [f"key{i}_{n}" for n in range(width)]
             if f.unique_slot is not None:
                 columns.append(draft.source.selectable.c[f.unique_slot])
-                extra.append((False, partial(unique_text, f)))
+                extra.append((False, partial(unique_text, f), names))
             else:
                 columns.append(draft.source.part(f, f.type.compare))
                 is_id = f.type.parts[f.type.compare].kind is Kind.ID
-                extra.append((is_id, self.view.codec.id_in if is_id else f.type.key))
+                extra.append((is_id, self.view.codec.id_in if is_id else f.type.key, names))
         among = [
-            column.in_([expression.bindparam(f"key{i}_{n}") for n in range(width)]) for i, column in enumerate(columns)
+            column.in_([expression.bindparam(name) for name in names])
+            for column, (_, _, names) in zip(columns, extra, strict=True)
         ]
         statement = select(draft.source.part(SYSTEM_FIELDS["id"], 0), *columns).where(*draft.source.conditions, *among)
         return draft.finish(self.database, statement, tuple(extra))

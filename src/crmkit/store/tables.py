@@ -144,7 +144,14 @@ class Tables:
         self._index_names.add(name)
         present = None if plan.present is None else table.c[plan.present].is_not(None)
         columns = (table.c[column] for column in plan.columns)
-        Index(name, *columns, unique=plan.unique, sqlite_where=present, postgresql_where=present)
+        Index(
+            name,
+            *columns,
+            unique=plan.unique,
+            sqlite_where=present,
+            postgresql_where=present,
+            postgresql_ops=plan.ops,
+        )
         return name
 
     def _remember(

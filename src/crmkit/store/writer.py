@@ -4,7 +4,7 @@ A superseded version is copied to the history table inside the database; a creat
 the version it replaces, so an update that would lose somebody's work changes no row, and the caller is told.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -41,7 +41,7 @@ class NewRow:
     """
 
     id: UUID
-    values: dict[str, Any]
+    values: Mapping[str, Any]
     version: int = 1
     created_at: int | None = None
     created_by: UUID | None = None
@@ -58,10 +58,8 @@ class Writer:
     view: View
     stamp: Stamp
 
-    def insert(self, type_key: str, rows: Sequence[NewRow]) -> None:
+    def insert(self, type_key: str, rows: Iterable[NewRow]) -> None:
         """Inserts new records."""
-        if not rows:
-            return
         layout = self.view.layout(type_key, self.shelf)
         names = _insert_columns(layout)
         id_in = self.view.codec.id_in
@@ -91,7 +89,7 @@ class Writer:
             self.unit.write_many(self._statement("insert", layout, lambda: _insert(table, names)), tuples)
 
     def update(
-        self, type_key: str, rows: Sequence[tuple[UUID, int, dict[str, Any]]], changed: frozenset[str]
+        self, type_key: str, rows: Sequence[tuple[UUID, int, Mapping[str, Any]]], changed: frozenset[str]
     ) -> list[UUID]:
         """Writes new versions: id, the version it replaces, the values of every field; ``changed`` names the fields.
 

@@ -13,7 +13,7 @@ from crmkit.query.lift import lift
 from crmkit.query.text import parse
 from crmkit.records import CustomField, CustomObject
 from crmkit.schema import Field
-from crmkit.schema.custom import FieldDefinition, ObjectDefinition, object_type, place, to_field
+from crmkit.schema.custom import FieldDefinition, place, to_field
 from crmkit.schema.field_type import FieldType
 from crmkit.sdk.command import Command, command
 
@@ -225,12 +225,5 @@ class AddObject(Command[CustomObject]):
     label: str
 
     def run(self, me: Any) -> CustomObject:
-        made_of = me.crm.declared.types["object"]
-        object_type(ObjectDefinition(self.key, self.plural, self.label), made_of)
-        taken = {name for t in (*me.schema.types.values(), made_of) for name in (t.key, t.plural)}
-        if self.key in taken or self.plural in taken:
-            raise InvalidDefinition(
-                f"there is a record type {self.key!r} or {self.plural!r} already", code="duplicate_type"
-            )
         made: CustomObject = me.records("custom_object").create(key=self.key, plural=self.plural, label=self.label)
         return made

@@ -73,7 +73,7 @@ class PersonName(FieldType):
         return fold(value if isinstance(value, str) else value.full)
 
     def from_parts(self, *parts: Any) -> PersonNameValue:
-        return PersonNameValue.from_dict(parts[0])
+        return PersonNameValue.from_stored(parts[0])
 
     def json_schema(self) -> dict[str, Any]:
         properties: dict[str, Any] = {part: {"type": "string", "maxLength": _NAME_LENGTH} for part in _NAME_PARTS}
@@ -120,7 +120,7 @@ class Address(FieldType):
         return (value.to_dict(),)
 
     def from_parts(self, *parts: Any) -> AddressValue:
-        return AddressValue.from_dict(parts[0])
+        return AddressValue.from_stored(parts[0])
 
     def json_schema(self) -> dict[str, Any]:
         return {

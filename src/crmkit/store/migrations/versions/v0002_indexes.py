@@ -410,12 +410,22 @@ _SLOTTED: tuple[tuple[str, str], ...] = (
 """Tables of which each slot has an index, and the columns that follow the slot there."""
 
 _SLOTS = "text_1 text_2 text_3 text_4 text_5 number_1 number_2 number_3 number_4 time_1 time_2 time_3"
+_SYSTEM = ("crm_changeset", "crm_outbox", "crm_tenant")
 
 
 def _create(op: Operations, name: str, table: str, columns: str, present: str) -> None:
     where = sa.column(present).is_not(None) if present else None
+    unique = name.startswith("uq_")
+    plain = unique or table in _SYSTEM
+    nullable = [] if plain else [c for c in columns.split() if c not in ("tenant_id", "object_key", "id")]
     op.create_index(
-        name, table, columns.split(), unique=name.startswith("uq_"), sqlite_where=where, postgresql_where=where
+        name,
+        table,
+        columns.split(),
+        unique=unique,
+        sqlite_where=where,
+        postgresql_where=where,
+        postgresql_ops=dict.fromkeys(nullable, "NULLS FIRST"),
     )
 
 
