@@ -12,6 +12,7 @@ import pytest
 from crmkit import CRM
 from crmkit.errors import CrmkitError, Duplicate, InvalidRecord, Unavailable
 from crmkit.schema.types import Text
+from crmkit.values import SystemClock
 from tests.nerves.editing import Report, count_up
 from tests.nerves.processes import started
 from tests.nerves.snapshots import broken, snapshot
@@ -24,8 +25,6 @@ OpenCrm = Callable[..., CRM]
 @pytest.fixture
 def crm(open_crm: OpenCrm, migrated_url: str) -> CRM:
     """On the machine's clock: the fake one of other tests is not made for threads."""
-    from crmkit.values import SystemClock
-
     return open_crm(migrated_url, clock=SystemClock())
 
 
