@@ -31,7 +31,7 @@ _DEAL = (
     "loss_reason_key, owner, {region}, custom"
 )
 _SHARED = (
-    'SELECT record FROM crm_share WHERE tenant_id = ? AND ("user" = ? OR team = ?) AND level IN (\'read\', \'edit\') '
+    "SELECT record FROM crm_share WHERE tenant_id = ? AND (\"user\" = ? OR team = ?) AND level IN ('read', 'edit') "
     "AND (expires_at IS NULL OR expires_at > ?)"
 )
 _MINE = f"(owner = ? OR id IN ({_SHARED}))"
@@ -186,9 +186,7 @@ class RawSqlite:
         return found
 
     def page_as_of(self, owner: UUID, at: int) -> list[tuple[Any, ...]]:
-        where = (
-            f"tenant_id = ? AND owner = ? AND outcome = ? AND {self.facts.slots['region']} = ? AND recorded_at <= ?"
-        )
+        where = f"tenant_id = ? AND owner = ? AND outcome = ? AND {self.facts.slots['region']} = ? AND recorded_at <= ?"
         sql = (
             f"SELECT * FROM (SELECT {self.deal} FROM crm_deal WHERE {where} UNION ALL SELECT {self.deal} "
             f"FROM crm_deal_history WHERE {where} AND superseded_at > ?) AS d "

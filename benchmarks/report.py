@@ -6,10 +6,12 @@ __all__ = ["heading", "row"]
 
 
 def heading() -> str:
+    """The first two rows of the table."""
     return "| work | raw | crmkit | ratio | goal | met | remarks |\n|---|---|---|---|---|---|---|"
 
 
 def row(line: Line) -> str:
+    """One row: work, times, ratio, goal."""
     goals = [f"<= {line.goal:g}" if line.goal else "", f"<= {_time(line.limit)}" if line.limit else ""]
     cells = (
         line.work,
@@ -30,4 +32,10 @@ def _amount(seconds: float | None, rows: int) -> str:
 
 
 def _time(seconds: float) -> str:
-    return f"{seconds:.2f} s" if seconds >= 1 else f"{seconds * 1e3:.2f} ms" if seconds < 0.01 else f"{seconds * 1e3:.0f} ms"
+    return (
+        f"{seconds:.2f} s"
+        if seconds >= 1
+        else f"{seconds * 1e3:.2f} ms"
+        if seconds < 0.01
+        else f"{seconds * 1e3:.0f} ms"
+    )

@@ -20,7 +20,7 @@ import attrs
 from benchmarks.measure import clock, long, short, timed
 from benchmarks.places import Place
 from benchmarks.raw import RawSqlite, raw_on
-from benchmarks.world import ADMIN, NOW, FixedClock, Facts, crm_on, furnish, ground, new_contacts
+from benchmarks.world import ADMIN, NOW, Facts, FixedClock, crm_on, furnish, ground, new_contacts
 from crmkit import CRM, F, days_ago
 
 __all__ = ["WORKS", "Bench", "Line"]
@@ -175,8 +175,9 @@ def create_one(bench: Bench) -> Iterator[Line]:
     with bench.copy(bench.ground) as one, bench.copy(bench.ground) as other:
         sent: list[str] = []
         with bench.raw(one) as raw, bench.crm(other, audit=lambda sql, clause: sent.append(sql)) as crm:
-            plain, rows = iter(raw.prepared(new_contacts(bench.facts, 20_000, _REP))), new_contacts(
-                bench.facts, 20_000, _REP
+            plain, rows = (
+                iter(raw.prepared(new_contacts(bench.facts, 20_000, _REP))),
+                new_contacts(bench.facts, 20_000, _REP),
             )
 
             def ours() -> None:
@@ -209,7 +210,11 @@ def page(bench: Bench) -> Iterator[Line]:
         first, last = _depth(crm, bench)
     yield Line("W3 first page", times["raw"], times["ours"], 4, 1.2e-3, note=f"{statements} statements (2 at most)")
     yield Line(
-        "W3 page at depth", first, last, 1.5, note=f"500 contacts after {bench.rows // 2}; raw: the first 500 of the list"
+        "W3 page at depth",
+        first,
+        last,
+        1.5,
+        note=f"500 contacts after {bench.rows // 2}; raw: the first 500 of the list",
     )
 
 

@@ -1,4 +1,4 @@
-"""A database on which a generated world is set up, asked, and taken down again, in one transaction that never commits."""
+"""A database on which a generated world is set up, asked, and taken down, in a transaction that never commits."""
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager

@@ -66,7 +66,7 @@ def main() -> None:
             try:
                 work(json.loads(line))
                 os._exit(0)
-            except BaseException as error:
+            except BaseException as error:  # noqa: BLE001 - whatever it is, the parent is to read it
                 sys.stderr.write(repr(error))
                 os._exit(1)
         _, status = os.waitpid(child, 0)

@@ -18,7 +18,7 @@ Do = Callable[[str, str, Names, int], str]
 
 @pytest.fixture(scope="module")
 def doomed() -> Iterator[Do]:
-    """``doomed(url, work, names, n)``: a process does the work and dies before its n-th statement, if it has as many."""
+    """``doomed(url, work, names, n)``: a process does the work and dies before its n-th statement, if it gets there."""
     process = started("tests.nerves.doomed")
     assert process.stdin is not None
     assert process.stdout is not None

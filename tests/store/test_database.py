@@ -586,7 +586,8 @@ def test_each_database_in_memory_is_its_own(url: str) -> None:
 
 
 def test_a_hosts_engine_with_one_connection_is_shared_as_well() -> None:
-    database = opened(create_engine("sqlite://", poolclass=StaticPool))
+    engine = create_engine("sqlite://", poolclass=StaticPool)
+    database = opened(engine)
     build(database)
     with database.open() as writer:
         with database.open() as reader:
@@ -595,6 +596,7 @@ def test_a_hosts_engine_with_one_connection_is_shared_as_well() -> None:
         writer.commit()
     assert count(database) == 1
     database.dispose()
+    engine.dispose()
 
 
 def test_a_hosts_engine_with_a_database_for_each_thread_is_refused() -> None:

@@ -36,10 +36,10 @@ class BulkResult:
     dry_run: bool
     _rows: tuple[tuple[int, Status, UUID | None], ...] = attrs.field(repr=False)
     _problems: dict[int, tuple[Problem, ...]] = attrs.field(repr=False)
-    counts: Counter[str] = attrs.field(init=False)
 
-    @counts.default
-    def _counted(self) -> Counter[str]:
+    @property
+    def counts(self) -> Counter[str]:
+        """How many rows ended how."""
         return Counter(status for _, status, _ in self._rows)
 
     @property

@@ -14,6 +14,7 @@ from crmkit.store.reader import Reader
 
 __all__ = ["Found", "Referrers", "existence_check", "news"]
 
+
 def news(change: Change, key: str) -> bool:
     """The change sets the field to something it was not before."""
     return change.before is None or change.before[key] != change.values[key]

@@ -180,7 +180,7 @@ class Changesets:
         return [self._changeset(row) for row in unit.read(statement, {"tenant": self.tenant_id, **values})]
 
     def _changeset(self, row: tuple[Any, ...]) -> Changeset:
-        values = dict(zip(_COLUMNS, row, strict=True))
+        values: dict[str, Any] = dict(zip(_COLUMNS, row, strict=True))
         for name in _IDS:
             values[name] = None if values[name] is None else self.codec.id_out(values[name])
         values["recorded_at"] = from_micros(values["recorded_at"])

@@ -120,9 +120,7 @@ class Registry:
 
 
 def _unknown(key: object) -> NotFound:
-    return NotFound(
-        f"there is no tenant {shown(key)}", code="unknown_tenant", hint="crm.tenants.create(key) makes one"
-    )
+    return NotFound(f"there is no tenant {shown(key)}", code="unknown_tenant", hint="crm.tenants.create(key) makes one")
 
 
 def _insert(table: Any, names: tuple[str, ...]) -> Any:

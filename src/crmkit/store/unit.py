@@ -1,7 +1,7 @@
 """A unit of work: everything crmkit sends to a database goes through here."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext, suppress
+from contextlib import contextmanager, suppress
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
@@ -81,12 +81,22 @@ class Unit:
         parameters = statement.bind(values)
         if statement.writes:
             self._write_for(values.get(TENANT))
-        with self._turn():
-            result = self._send(statement, parameters)
-            with self._failures():
-                cursor: Any = result.cursor
-                rows: list[Row] = cursor.fetchall() if result.returns_rows else []
-                result.close()
+        if self._gate is None:
+            return self._fetch(statement, parameters)
+        with self._gate.turn(self):
+            return self._fetch(statement, parameters)
+
+    def _fetch(self, statement: Statement, parameters: tuple[Any, ...]) -> list[Row]:
+        result = self._send(statement, parameters)
+        if not result.returns_rows:
+            return []
+        cursor: Any = result.cursor
+        try:
+            rows: list[Row] = cursor.fetchall()
+        except self._errors as error:
+            raise self._translated(error) from error
+        finally:
+            result.close()
         return rows
 
     def stream(
@@ -362,9 +372,6 @@ class Unit:
         tenants = {row[position] for row in rows}
         for tenant in tenants:
             self._write_for(tenant)
-
-    def _turn(self) -> Any:
-        return nullcontext() if self._gate is None else self._gate.turn(self)
 
     def _name(self, depth: int) -> str:
         # Two units may be joined to one connection at the same time: their savepoints must not be confused.

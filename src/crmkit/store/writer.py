@@ -9,7 +9,7 @@ from typing import Any
 from uuid import UUID
 
 import attrs
-from sqlalchemy import BindParameter, Select, Table, bindparam, case, delete, exists, insert, literal, select, update
+from sqlalchemy import BindParameter, Table, bindparam, case, delete, exists, insert, literal, select, update
 
 from crmkit.query.lift import Lifted
 from crmkit.store.database import Database, Unit
@@ -225,7 +225,7 @@ def _not_before(row: Any) -> Any:
     return case((recorded > at, recorded), else_=at)
 
 
-def _into_history(history: Table, live: Table, chosen: Select[Any]) -> Any:
+def _into_history(history: Table, live: Table, chosen: Any) -> Any:
     names = [c.name for c in live.columns]
     return insert(history).from_select([*names, "superseded_at", "superseded_by"], chosen)
 

@@ -107,6 +107,7 @@ def _in_sight(me: Any, change: RecordChange, current: Any) -> UndoStep | None:
 
 def _apply(me: Any, type_key: str, action: str, steps: list[_Planned], outcome: _Buckets) -> None:
     """Does the steps, and those that were refused again as long as that helps: records may refer to one another."""
+    refused: dict[int, tuple[Problem, ...]] = {}
     while steps:
         refused = _tried(me, type_key, action, steps)
         for i, (change, step) in enumerate(steps):
