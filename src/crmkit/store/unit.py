@@ -122,6 +122,7 @@ class Unit:
     @contextmanager
     def _cursor(self, statement: Statement, parameters: tuple[Any, ...]) -> Iterator[Any]:
         """A cursor on the rows, on the server where there is one and a transaction to keep it."""
+        cursor: Any
         if self._driver.holds(self._connection):
             # SQLAlchemy's own server-side result would take the first row for itself.
             cursor = raw_connection(self._connection).cursor(name=self._name(self.sent))
