@@ -19,15 +19,16 @@ def outbox_of(work: Work) -> Outbox:
     return Outbox(crm.database, crm.shelf, crm.tables, crm.codec, work.tenant.id, work.unit, to_micros(crm.clock.now()))
 
 
-def note(work: Work, changeset_id: UUID) -> None:
-    """Note the plugins that listen to what was written; none is told of what it did itself."""
+def note(work: Work, changeset_id: UUID) -> bool:
+    """Note the plugins that listen to what was written, none of what it did itself; whether there are any."""
     plugins = {name for key in work.written for name in work.listeners(HOOK, key)} - {work.origin}
     if not plugins:
-        return
+        return False
     parked = "parked: plugins answer each other without end" if _depth(work) > _MAX_DEPTH else None
     outbox = outbox_of(work)
     for plugin in sorted(plugins):
         outbox.add(work.ids.new(), changeset_id, plugin, parked)
+    return True
 
 
 def _depth(work: Work) -> int:

@@ -34,6 +34,7 @@ class Session(Work):
     verbs.
     """
 
+    _to_tell = False
     after_commit: Callable[["Session"], None] | None = None
     """Called when crmkit itself has committed a changeset."""
 
@@ -146,7 +147,7 @@ class Session(Work):
         finally:
             self._closed = True
             self.unit.close()
-        if self.committed and self.unit.owns and self.after_commit is not None:
+        if self._to_tell and self.committed and self.unit.owns and self.after_commit is not None:
             self.after_commit(self)
 
     def commit(self) -> None:
@@ -184,7 +185,7 @@ class Session(Work):
             self._undoes,
         )
         self.changesets.add(self.unit, changeset)
-        note(self, changeset.id)
+        self._to_tell = note(self, changeset.id) or self._to_tell
 
     def close(self) -> None:
         """Roll back what was not committed and give the connection back."""

@@ -110,7 +110,10 @@ class WritePath:
         # Custom fields share the JSON column: written for all records at once it would lose the other fields in it.
         shared = {f.key for f in record_type.custom}
         concerned = bool(session.checks(type_key) or (unique | shared) & values.keys() or record_type.object_key)
-        if not writable or concerned or list(session.listeners("crmkit_before_change", type_key)):
+        heard = any(
+            session.crm.plugins.concerned(name, values) for name in session.listeners("crmkit_before_change", type_key)
+        )
+        if not writable or concerned or heard:
             return False
         self._check_references(record_type, values)
         actions = ("update", "assign") if "owner" in values else ("update",)

@@ -1,10 +1,11 @@
 """Fields a deal must have in a stage: the tenant names them on the stage, and no road into the stage goes round it."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from crmkit.sdk import Change, Veto, hookimpl
 
-__all__ = ["crmkit_before_change", "listens_to", "name"]
+__all__ = ["concerned", "crmkit_before_change", "listens_to", "name"]
 
 name = "required_by_stage"
 listens_to = ("deal",)
@@ -21,6 +22,11 @@ def crmkit_before_change(session: Any, changes: tuple[Change, ...]) -> list[Veto
     if not demands:
         return None
     return [veto for change in changes if (veto := _veto(change, demands)) is not None]
+
+
+def concerned(values: Mapping[str, Any]) -> bool:
+    """Only a change of stage, or a value taken away, can leave a deal without what its stage needs."""
+    return "stage" in values or None in values.values()
 
 
 def _veto(change: Change, demands: dict[Any, tuple[str, tuple[str, ...]]]) -> Veto | None:

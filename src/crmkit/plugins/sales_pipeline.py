@@ -1,10 +1,11 @@
 """Deals keep to their pipeline: a stage decides the outcome, and the day of closing comes and goes with it."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from crmkit.sdk import Change, Veto, hookimpl
 
-__all__ = ["crmkit_before_change", "listens_to", "name"]
+__all__ = ["concerned", "crmkit_before_change", "listens_to", "name"]
 
 name = "sales_pipeline"
 listens_to = ("deal",)
@@ -21,6 +22,11 @@ def crmkit_before_change(session: Any, changes: tuple[Change, ...]) -> list[Chan
 
 
 _OURS = frozenset({"stage", "pipeline", "outcome", "closed_on"})
+
+
+def concerned(values: Mapping[str, Any]) -> bool:
+    """Only a change of stage, pipeline, outcome or day of closing matters here."""
+    return not _OURS.isdisjoint(values)
 
 
 def _first_stages(session: Any, stages: dict[Any, Any]) -> dict[Any, Any]:

@@ -1,6 +1,6 @@
 """The plugins of one CRM: found, named, called, and blamed by name when they fail."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from importlib import import_module
 from importlib.metadata import entry_points
 from typing import Any
@@ -67,6 +67,14 @@ class Plugins:
             for impl in self._implementations(hook)
             if type_key in getattr(impl.plugin, "listens_to", (type_key,))
         )
+
+    def concerned(self, name: str, values: Mapping[str, Any]) -> bool:
+        """Whether a plugin could have anything to say if many records got these values; it says so in ``concerned``.
+
+        A plugin that does not is asked about each record.
+        """
+        ask = getattr(self._manager.get_plugin(name), "concerned", None)
+        return True if ask is None else bool(ask(values))
 
     def role(self, name: str) -> str | None:
         """The name of the role a plugin acts in (its ``role``); without one it may only listen."""
