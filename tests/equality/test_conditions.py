@@ -30,6 +30,7 @@ def plain(entries):
 
 
 @pytest.mark.law
+@pytest.mark.timeout(900)
 @settings(max_examples=settings().max_examples * 20 // CONDITIONS)
 @given(st.data())
 def test_sql_and_memory_find_the_same_records(stages: list[Stage], data):

@@ -47,6 +47,7 @@ def compare(scene: Scene, world: DictWorld, policy: Policy, oracle: Oracle) -> N
 
 
 @pytest.mark.law
+@pytest.mark.timeout(900)
 @settings(max_examples=settings().max_examples * 4)
 @given(worlds(grants_at_least=2))
 def test_sql_shows_each_actor_what_the_oracle_allows(stages: list[Stage], case: Case) -> None:

@@ -40,18 +40,6 @@ def prepare(crm: CRM) -> Names:
     return {**made, "changeset": changeset}
 
 
-def sell(me: Any, names: Names) -> None:
-    """Verbs of single records and commands."""
-    account = me.accounts.create(name="上海宝钢", code="2", note="重要")
-    me.contacts.create(name="Li Wei", account=account)
-    me.accounts.update(names["account"], headcount=5, note="x")
-    me.deals.move(names["deal"], to="proposal")
-    me.accounts.tag(account, "vip")
-    me.deals.share(names["deal"], "holiday", user=me.actor.id)
-    me.activities.complete(names["task"])
-    me.leads.delete(names["lead"])
-
-
 def win(me: Any, names: Names) -> None:
     """What plugins are told of after the commit."""
     me.deals.move(names["deal"], to="won")
@@ -82,4 +70,4 @@ def define(me: Any, names: Names) -> None:
     me.accounts.update(names["account"], size=9)
 
 
-WORKS: Mapping[str, Work] = {work.__name__: work for work in (sell, win, undo, bulk, define)}
+WORKS: Mapping[str, Work] = {work.__name__: work for work in (win, undo, bulk, define)}
