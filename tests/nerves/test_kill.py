@@ -3,6 +3,7 @@
 import json
 import shutil
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from uuid import UUID
 
@@ -10,6 +11,7 @@ import pytest
 from sqlalchemy import make_url
 
 from crmkit import CRM, F
+from crmkit.testing import FakeClock
 from tests.nerves.processes import started
 from tests.nerves.snapshots import broken, digest, snapshot
 from tests.nerves.works import WORKS, Names, prepare, repeatable
@@ -96,7 +98,7 @@ def test_what_was_committed_before_the_crash_is_told_to_plugins_after_it(
     while digest(url) == before:
         dies += 1
         assert doomed(url, "win", names, dies) == "killed"
-    crm = open_crm(url)
+    crm = open_crm(url, clock=FakeClock(datetime(2024, 7, 1, tzinfo=UTC)))
     with crm.session(ADMIN) as me:
         assert me.deals.get(names["deal"]).outcome == "won"
         assert me.activities.where(F.kind == "note").count() == 0

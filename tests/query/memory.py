@@ -54,10 +54,12 @@ class Session:
 
 
 def unless_too_large(action: Callable[[], Any]) -> Any:
-    """What the action gives; a generated expression that is too large to bind is no case."""
+    """What the action gives. Too large to bind, or a total past 64 bits, is no case: the one is refused before any
+    database is asked, the other by each place that computes the total, and which do depends on the order of clauses.
+    """
     try:
         return action()
     except InvalidQuery as error:
-        if error.code == "too_large":
+        if error.code in ("too_large", "overflow"):
             reject()
         raise

@@ -4,13 +4,14 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import attrs
-from sqlalchemy import ColumnElement, and_, case, false, func, not_, select
+from sqlalchemy import BigInteger, ColumnElement, and_, case, cast, false, func, not_, select
 
 from crmkit.errors import InputError, InvalidQuery
 from crmkit.query.context import Moment, Ref, Row, Source, SqlContext, Values, WorldContext
 from crmkit.query.operators import Operator
 from crmkit.schema import Field, FieldType
 from crmkit.schema.types import Integer
+from crmkit.schema.types.numbers import MAX_INTEGER
 
 if TYPE_CHECKING:
     from crmkit.query.bound import Bound
@@ -263,7 +264,8 @@ def _keyed(type_: FieldType, value: Any) -> Keyed:
 class Aggregation(Scalar):
     """count, sum, min, max or latest over the readable related records that meet a condition.
 
-    A sum over two currencies is unknown, and so is one over nothing, as in SQL.
+    A sum over two currencies is unknown, and so is one over nothing, as in SQL. A sum that does not fit 64 bits raises
+    InvalidQuery (``overflow``) where it is computed.
     """
 
     COUNT: ClassVar[FieldType] = Integer()
@@ -303,7 +305,8 @@ class Aggregation(Scalar):
     def _over(self, part: ColumnElement[Any]) -> ColumnElement[Any]:
         match self.function:
             case "sum":
-                return func.sum(part)
+                # PostgreSQL would give a numeric that knows no bounds; SQLite refuses by itself.
+                return cast(func.sum(part), BigInteger)
             case "min":
                 return func.min(part)
         return func.max(part)
@@ -338,4 +341,6 @@ class Aggregation(Scalar):
             return None, None
         keys = [key for key, _ in keyed]
         total = sum(keys) if self.function == "sum" else min(keys) if self.function == "min" else max(keys)
+        if self.function == "sum" and not -MAX_INTEGER - 1 <= total <= MAX_INTEGER:
+            raise InvalidQuery("a total does not fit 64 bits", code="overflow", hint="narrow the query")
         return total, units.pop()
