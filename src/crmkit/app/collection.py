@@ -277,7 +277,12 @@ class Deals(Collection[Deal]):
     """``me.deals``."""
 
     def move(
-        self, deal: Deal | UUID | str, to: Stage | UUID | str, on: date | None = None, loss_reason: str | None = None
+        self,
+        deal: Deal | UUID | str,
+        to: Stage | UUID | str,
+        on: date | None = None,
+        loss_reason: str | None = None,
+        since: datetime | None = None,
     ) -> Deal:
         """See ``crmkit.app.commands.move_deal``."""
         raise AssertionError("the command answers")

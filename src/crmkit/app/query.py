@@ -129,6 +129,8 @@ class Query(Generic[T]):
                 targets = [record.id for record in self]
                 rows = ((i, target, values) for i, target in enumerate(targets))
                 WritePath(session).update(key, rows, tally, progress=progress)
+            elif progress is not None:
+                progress(len(tally.rows))
         return session.result(tally, dry_run)
 
     def delete(

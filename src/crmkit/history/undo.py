@@ -25,8 +25,11 @@ class UndoStep:
     reason: str = ""
 
 
-def plan_undo(change: RecordChange, current: Any) -> UndoStep:
-    """The step that takes one change back, given the record as it is now (None if there is none)."""
+def plan_undo(change: RecordChange, current: Any, together: frozenset[str] = frozenset()) -> UndoStep:
+    """The step that takes one change back, given the record as it is now (None if there is none).
+
+    Of fields that belong ``together`` all are set back, or none.
+    """
     match change.kind:
         case "create":
             return _undo_create(change, current)
@@ -36,7 +39,9 @@ def plan_undo(change: RecordChange, current: Any) -> UndoStep:
             return UndoStep("create", _values(change.before, change))
     if current is None:
         return UndoStep("keep", reason="the record was deleted since")
-    kept = tuple(f.key for f in change.fields if current[f.key] not in (f.after, f.before))
+    edited = {f.key for f in change.fields if current[f.key] not in (f.after, f.before)}
+    held = edited | together if edited & together else edited
+    kept = tuple(f.key for f in change.fields if f.key in held)
     values = {f.key: f.before for f in change.fields if f.key not in kept and current[f.key] != f.before}
     if not values:
         return UndoStep("keep", kept=kept, reason="edited since" if kept else "as it was already")

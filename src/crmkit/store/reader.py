@@ -460,6 +460,8 @@ def _value(field: Field, parts: Sequence[Any], view: View) -> Any:
 
 
 def _total(field: Field, totals: dict[Any, int]) -> Any:
+    if any(abs(total) > MAX_INTEGER for total in totals.values()):
+        raise InvalidQuery("a total does not fit 64 bits", code="overflow", hint="narrow the query")
     if field.type.unit is not None:
         return tuple(field.type.from_parts(total, unit) for unit, total in sorted(totals.items()))
     return field.type.from_parts(totals[None]) if None in totals else None

@@ -1,10 +1,12 @@
 """Take a changeset back, keeping what others did since."""
 
+from collections.abc import Iterator
 from typing import Any
 from uuid import UUID
 
 import attrs
 
+from crmkit.app.belonging import PLACE, subject_of
 from crmkit.app.loading import SCHEMA_TYPES
 from crmkit.app.outcomes import Tally
 from crmkit.errors import Problem
@@ -13,7 +15,14 @@ from crmkit.sdk.command import Command, command
 
 __all__ = ["Undo"]
 
-_Planned = tuple[RecordChange, UndoStep]
+
+@attrs.frozen
+class _Planned:
+    """A change and the step that takes it back; ``governed`` if the right to the record it is about allows it."""
+
+    change: RecordChange
+    step: UndoStep
+    governed: bool = False
 
 
 @command("changeset.undo")
@@ -29,13 +38,14 @@ class Undo(Command[UndoResult]):
 
     def run(self, me: Any) -> UndoResult:
         me.changesets.get(me.unit, self.changeset_id)
-        me.note(self.name, undoes=self.changeset_id)
+        me.note(self.name)
         outcome = _Buckets()
-        # Values are read under the definitions they were written under: definitions that come back are there before
-        # the records, and those that go, go after them.
-        self._undo(me, DEFINING, ("create", "update"), outcome)
-        self._undo(me, None, ("create", "update", "delete"), outcome)
-        self._undo(me, DEFINING, ("delete",), outcome)
+        with me.taking_back(self.changeset_id):
+            # Values are read under the definitions they were written under: definitions that come back are there before
+            # the records, and those that go, go after them.
+            self._undo(me, DEFINING, ("create", "update"), outcome)
+            self._undo(me, None, ("create", "update", "delete"), outcome)
+            self._undo(me, DEFINING, ("delete",), outcome)
         return UndoResult(
             self.changeset_id, me.changeset_id, tuple(outcome.reverted), tuple(outcome.kept), tuple(outcome.refused)
         )
@@ -48,11 +58,13 @@ class Undo(Command[UndoResult]):
         order = {key: i for i, key in enumerate(me.schema.types)}
         for action in actions:
             by_type: dict[str, list[_Planned]] = {}
-            for change, step in planned:
-                if step.action == action:
-                    by_type.setdefault(change.type_key, []).append((change, step))
+            for p in planned:
+                if p.step.action == action:
+                    by_type.setdefault(p.change.type_key, []).append(p)
             for type_key in sorted(by_type, key=order.__getitem__, reverse=action == "delete"):
-                _apply(me, type_key, action, by_type[type_key], outcome)
+                for governed in (False, True):
+                    steps = [p for p in by_type[type_key] if p.governed is governed]
+                    _apply(me.writes(trusted=governed), type_key, action, steps, outcome)
 
 
 DEFINING = SCHEMA_TYPES - {"segment"}
@@ -68,7 +80,6 @@ class _Buckets:
 def _plan(me: Any, changeset_id: UUID, types: frozenset[str] | None) -> tuple[list[_Planned], list[UndoEntry]]:
     """The steps for the records of these types, or of all others."""
     planned: list[_Planned] = []
-    kept: list[UndoEntry] = []
     wanted = (lambda key: key not in DEFINING) if types is None else types.__contains__
     changes = list(me.history(trusted=True).changes(changeset_id, wanted))
     by_type: dict[str, list[UUID]] = {}
@@ -76,21 +87,42 @@ def _plan(me: Any, changeset_id: UUID, types: frozenset[str] | None) -> tuple[li
         by_type.setdefault(change.type_key, []).append(change.id)
     current = {r.id: r for key, ids in by_type.items() for r in me.system_reader.by_ids(key, ids)}
     for change in changes:
-        step = _in_sight(me, change, current.get(change.id))
-        if step is None:
-            continue
-        if step.action != "keep":
-            planned.append((change, step))
-        if step.action == "keep" or step.kept:
-            kept.append(UndoEntry(change.type_key, change.id, step.kept, step.reason or "edited since"))
-    return planned, kept
+        found = _in_sight(me, change, current.get(change.id))
+        if found is not None:
+            planned.append(found)
+    planned = list(_with_their_deals(planned))
+    kept = [
+        UndoEntry(p.change.type_key, p.change.id, p.step.kept, p.step.reason or "edited since")
+        for p in planned
+        if p.step.action == "keep" or p.step.kept
+    ]
+    return [p for p in planned if p.step.action != "keep"], kept
 
 
-def _in_sight(me: Any, change: RecordChange, current: Any) -> UndoStep | None:
+def _with_their_deals(planned: list[_Planned]) -> Iterator[_Planned]:
+    """Where a deal has been is taken back with where it is, or not at all."""
+    moved = {p.change.id for p in planned if p.change.type_key == "deal" and _moves(p)}
+    for p in planned:
+        if p.change.type_key == "stage_interval":
+            row: Any = p.change.after or p.change.before
+            if row.deal not in moved:
+                p = attrs.evolve(p, step=UndoStep("keep", reason="the deal was moved since"))
+        yield p
+
+
+def _moves(planned: _Planned) -> bool:
+    return planned.step.action in ("create", "delete") or bool(PLACE & planned.step.values.keys())
+
+
+def _in_sight(me: Any, change: RecordChange, current: Any) -> _Planned | None:
     """The step as far as the actor may see what there is to do; None if there is nothing."""
+    together = PLACE if change.type_key == "deal" else frozenset()
     if me.policy.unlimited:
-        return plan_undo(change, current)
+        return _Planned(change, plan_undo(change, current, together))
     row = current or change.before or change.after
+    subject = subject_of(change.type_key, row)
+    if subject is not None and _may_change(me, *subject):
+        return _Planned(change, plan_undo(change, current), governed=True)
     if not me.judge.sees(change.type_key, row):
         return None
 
@@ -101,37 +133,43 @@ def _in_sight(me: Any, change: RecordChange, current: Any) -> UndoStep | None:
         change = attrs.evolve(change, fields=tuple(f for f in change.fields if readable(f.key)))
         if not change.fields:
             return None
-    step = plan_undo(change, current)
-    return attrs.evolve(step, kept=tuple(filter(readable, step.kept)))
+    step = plan_undo(change, current, together)
+    return _Planned(change, attrs.evolve(step, kept=tuple(filter(readable, step.kept))))
 
 
-def _apply(me: Any, type_key: str, action: str, steps: list[_Planned], outcome: _Buckets) -> None:
+def _may_change(me: Any, type_key: str, record_id: UUID) -> bool:
+    record = me.system_reader.get(type_key, record_id) if type_key in me.schema.types else None
+    return record is not None and me.judge.sees(type_key, record) and me.judge.allows(type_key, "update", record)
+
+
+def _apply(writes: Any, type_key: str, action: str, steps: list[_Planned], outcome: _Buckets) -> None:
     """Does the steps, and those that were refused again as long as that helps: records may refer to one another."""
     refused: dict[int, tuple[Problem, ...]] = {}
     while steps:
-        refused = _tried(me, type_key, action, steps)
-        for i, (change, step) in enumerate(steps):
+        refused = _tried(writes, type_key, action, steps)
+        for i, p in enumerate(steps):
             if i not in refused:
-                fields = tuple(step.values) if action == "update" else ()
-                outcome.reverted.append(UndoEntry(type_key, change.id, fields, _REVERTED[action]))
+                outcome.reverted.append(UndoEntry(type_key, p.change.id, _fields(p), _REVERTED[action]))
         if len(refused) == len(steps):
             break
         steps = [steps[i] for i in refused]
-    for i, (change, step) in enumerate(steps):
-        fields = tuple(step.values) if action == "update" else ()
-        reason = "; ".join(p.message for p in refused[i])
-        outcome.refused.append(UndoEntry(type_key, change.id, fields, reason, refused[i]))
+    for i, p in enumerate(steps):
+        reason = "; ".join(problem.message for problem in refused[i])
+        outcome.refused.append(UndoEntry(type_key, p.change.id, _fields(p), reason, refused[i]))
 
 
-def _tried(me: Any, type_key: str, action: str, steps: list[_Planned]) -> dict[int, tuple[Problem, ...]]:
+def _fields(planned: _Planned) -> tuple[str, ...]:
+    return tuple(planned.step.values) if planned.step.action == "update" else ()
+
+
+def _tried(writes: Any, type_key: str, action: str, steps: list[_Planned]) -> dict[int, tuple[Problem, ...]]:
     tally = Tally()
-    writes = me.writes()
     if action == "create":
-        writes.restore(type_key, [(i, change.before) for i, (change, _) in enumerate(steps)], tally)
+        writes.restore(type_key, [(i, p.change.before) for i, p in enumerate(steps)], tally)
     elif action == "update":
-        writes.update(type_key, [(i, change.id, step.values) for i, (change, step) in enumerate(steps)], tally)
+        writes.update(type_key, [(i, p.change.id, p.step.values) for i, p in enumerate(steps)], tally)
     else:
-        writes.delete(type_key, [(i, change.id) for i, (change, _) in enumerate(steps)], tally)
+        writes.delete(type_key, [(i, p.change.id) for i, p in enumerate(steps)], tally)
     return tally.problems
 
 

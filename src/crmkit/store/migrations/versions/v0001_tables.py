@@ -59,7 +59,7 @@ _RECORDS: tuple[tuple[str, str, str, tuple[tuple[str, str, str], ...]], ...] = (
         (),
     ),
     ("crm_custom_object", "crm_custom_object_history", ("key! key_key plural! plural_key label! label_key"), ()),
-    ("crm_pipeline", "crm_pipeline_history", ("name! name_key SLOTS"), ()),
+    ("crm_pipeline", "crm_pipeline_history", ("name! name_key loss_reasons:json strict:integer SLOTS"), ()),
     (
         "crm_product",
         "crm_product_history",
@@ -127,7 +127,10 @@ _RECORDS: tuple[tuple[str, str, str, tuple[tuple[str, str, str], ...]], ...] = (
     (
         "crm_stage",
         "crm_stage_history",
-        ("pipeline:id! name! name_key position:integer! kind probability:integer required_fields:json SLOTS"),
+        (
+            "pipeline:id! name! name_key position:integer! kind probability:integer forecast_category "
+            "idle_days:integer required_fields:json active:integer SLOTS"
+        ),
         (("fk_crm_stage_pipeline", "pipeline", "crm_pipeline"),),
     ),
     (
@@ -152,6 +155,15 @@ _RECORDS: tuple[tuple[str, str, str, tuple[tuple[str, str, str], ...]], ...] = (
         (("fk_crm_contact_account", "account", "crm_account"), ("fk_crm_contact_owner", "owner", "crm_user")),
     ),
     (
+        "crm_stage_gate",
+        "crm_stage_gate_history",
+        ("label label_key from_stage:id to_stage:id! where:json action action_key"),
+        (
+            ("fk_crm_stage_gate_from_stage", "from_stage", "crm_stage"),
+            ("fk_crm_stage_gate_to_stage", "to_stage", "crm_stage"),
+        ),
+    ),
+    (
         "crm_account_contact",
         "crm_account_contact_history",
         ("account:id! contact:id! label label_key since:integer until:integer"),
@@ -164,13 +176,15 @@ _RECORDS: tuple[tuple[str, str, str, tuple[tuple[str, str, str], ...]], ...] = (
         "crm_deal",
         "crm_deal_history",
         (
-            "name! name_key account:id contact:id product:id pipeline:id stage:id outcome amount:integer "
-            "amount_currency probability:integer expected_close:integer closed_on:integer loss_reason "
-            "loss_reason_key owner:id SLOTS"
+            "name! name_key account:id contact:id product:id pipeline:id stage:id stage_since:integer outcome "
+            "amount:integer amount_currency probability:integer manual_probability:integer forecast_category "
+            "manual_category expected_close:integer closed_on:integer loss_reason loss_reason_key owner:id "
+            "credited_to:id SLOTS"
         ),
         (
             ("fk_crm_deal_account", "account", "crm_account"),
             ("fk_crm_deal_contact", "contact", "crm_contact"),
+            ("fk_crm_deal_credited_to", "credited_to", "crm_user"),
             ("fk_crm_deal_owner", "owner", "crm_user"),
             ("fk_crm_deal_pipeline", "pipeline", "crm_pipeline"),
             ("fk_crm_deal_product", "product", "crm_product"),
@@ -181,8 +195,8 @@ _RECORDS: tuple[tuple[str, str, str, tuple[tuple[str, str, str], ...]], ...] = (
         "crm_activity",
         "crm_activity_history",
         (
-            "kind! subject! subject_key at:integer due_at:integer done_at:integer body body_key account:id "
-            "contact:id deal:id lead:id owner:id SLOTS"
+            "kind! subject! subject_key at:integer due_at:integer done_at:integer body body_key automatic:integer "
+            "account:id contact:id deal:id lead:id owner:id SLOTS"
         ),
         (
             ("fk_crm_activity_account", "account", "crm_account"),
@@ -190,6 +204,25 @@ _RECORDS: tuple[tuple[str, str, str, tuple[tuple[str, str, str], ...]], ...] = (
             ("fk_crm_activity_deal", "deal", "crm_deal"),
             ("fk_crm_activity_lead", "lead", "crm_lead"),
             ("fk_crm_activity_owner", "owner", "crm_user"),
+        ),
+    ),
+    (
+        "crm_deal_split",
+        "crm_deal_split_history",
+        ("deal:id! user:id! share:integer!"),
+        (("fk_crm_deal_split_deal", "deal", "crm_deal"), ("fk_crm_deal_split_user", "user", "crm_user")),
+    ),
+    (
+        "crm_stage_interval",
+        "crm_stage_interval_history",
+        (
+            "deal:id! stage:id! position:integer! kind! entered:integer! left:integer amount:integer "
+            "amount_currency by:id"
+        ),
+        (
+            ("fk_crm_stage_interval_by", "by", "crm_user"),
+            ("fk_crm_stage_interval_deal", "deal", "crm_deal"),
+            ("fk_crm_stage_interval_stage", "stage", "crm_stage"),
         ),
     ),
 )
