@@ -310,6 +310,7 @@ class WritePath:
                     tally.refuse(change.row, self._too_late(record_type, change))
                 else:
                     tally.did(change.row, _DONE[change.kind], change.id)
+                    tally.last = change
 
     def _heard(self, record_type: RecordType, changes: list[Change], tally: Tally) -> list[Change]:
         """The changes after every plugin that listens to the type has amended or refused them."""
