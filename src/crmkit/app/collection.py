@@ -122,7 +122,8 @@ class Collection(Generic[T]):
         tally = _Raising()
         with self.session.doing(f"{self.type.key}.{verb}"):
             write(tally)
-            return self.session.written_record(self.type.key, tally.rows[0][2])  # type: ignore[arg-type,no-any-return]
+            record_id: Any = tally.rows[0][2]
+            return self.session.written_record(self.type.key, record_id, tally.last)  # type: ignore[no-any-return]
 
     def _matching(self, given: Mapping[str, Any], by: tuple[str, ...], form: Form) -> T | None:
         if not isinstance(given, Mapping):

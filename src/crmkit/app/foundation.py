@@ -8,7 +8,7 @@ from sqlalchemy import URL, Engine
 
 from crmkit.app.loading import POLICY_TYPES, SCHEMA_TYPES, TenantSchema, load_actor, load_rules, load_schema
 from crmkit.errors import UnknownActor
-from crmkit.permissions import ACTIONS, Actions, Actor, Rule
+from crmkit.permissions import ACTIONS, Actions, Actor, Policy, Rule
 from crmkit.records import BUILTIN_RECORDS
 from crmkit.schema import FieldType, Record, Schema, record_type_of
 from crmkit.schema.types.registry import field_types
@@ -21,6 +21,9 @@ from crmkit.values import Clock, IdFactory, SystemClock
 from crmkit.values.text import shown
 
 __all__ = ["Foundation", "Unresolved"]
+
+_REMEMBERED = 10_000
+"""Actors of whom a CRM remembers who they are and what they may do."""
 
 
 class Unresolved(Protocol):
@@ -67,6 +70,7 @@ class Foundation:
         self.registry = Registry(self.database, self.shelf, self.tables.system)
         self._schemas: dict[int, tuple[int, TenantSchema]] = {}
         self._actors: dict[tuple[int, Any], tuple[int, tuple[Actor, tuple[Rule, ...]]]] = {}
+        self._policies: dict[tuple[int, Any], Policy] = {}
 
     def tenant_schema(self, session: Unresolved) -> TenantSchema:
         """The session's schema, from the cache unless the session itself or somebody since has changed it."""
@@ -97,10 +101,22 @@ class Foundation:
         found = load_actor(reader, who)
         answer = found, load_rules(reader, found.role_ids)
         if not own:
-            if len(self._actors) > 10_000:
+            if len(self._actors) > _REMEMBERED:
                 self._actors.clear()
             self._actors[key] = (version, answer)
         return answer
+
+    def policy(self, session: Unresolved, who: Actor | UUID | str, schema: Schema) -> Policy:
+        """What the actor may do, with all the expressions composed for it before. Raises UnknownActor."""
+        actor, rules = self.actor(session, who)
+        key = (session.tenant.id, who)
+        policy = self._policies.get(key)
+        if policy is None or policy.actor is not actor or policy.rules is not rules or policy.schema is not schema:
+            policy = Policy(actor, rules, schema)
+            if len(self._policies) > _REMEMBERED:
+                self._policies.clear()
+            self._policies[key] = policy
+        return policy
 
     def listeners(self, hook: str, type_key: str) -> tuple[str, ...]:
         """The plugins that implement a hook and listen to the record type."""

@@ -8,7 +8,7 @@ import attrs
 
 from crmkit.permissions import Evaluation
 from crmkit.permissions.evaluation import Test
-from crmkit.query.context import Row
+from crmkit.query.context import Row, World
 from crmkit.query.lift import Lifted
 from crmkit.store.plans import View
 from crmkit.store.reader import Reader
@@ -36,6 +36,20 @@ class StoredWorld:
         return self.reader.records(type_key, where)
 
 
+class _NotAtOnce(Exception):
+    """Another record would have to be read."""
+
+
+class _NoWorld:
+    """A world that nobody may look at."""
+
+    def get(self, type_key: str, record_id: UUID) -> Row | None:
+        raise _NotAtOnce
+
+    def related(self, type_key: str, field_key: str, record_id: UUID) -> Iterable[Row]:
+        raise _NotAtOnce
+
+
 @attrs.define
 class Judge:
     """Decides for one view; ``reader`` reads it without regard to rights. After writing it must ``forget``."""
@@ -52,6 +66,14 @@ class Judge:
         """The actor may read this record."""
         return self._ready(type_key, "")(row) is True
 
+    def sees_at_once(self, type_key: str, row: Row) -> bool:
+        """The actor may read this record, as far as that can be told without reading others."""
+        test = self._evaluation(_NoWorld()).test(self.view.guard.rows(type_key), type_key, self.view.actors)
+        try:
+            return test(row) is True
+        except _NotAtOnce:
+            return False
+
     def meets(self, type_key: str, condition: Lifted, row: Row) -> bool | None:
         """Whether the record meets a condition of the house, without regard to rights."""
         return self.evaluation.test(condition, type_key, self.view.actors)(row)
@@ -63,8 +85,17 @@ class Judge:
     @property
     def evaluation(self) -> Evaluation:
         """Conditions tested on the records of the view."""
-        view = self.view
-        return Evaluation(view.schema, StoredWorld(self.reader), view.moment, view.segments)
+        return self._evaluation(StoredWorld(self.reader))
+
+    def _evaluation(self, world: World) -> Evaluation:
+        view, shelf = self.view, self.reader.shelf
+        return Evaluation(
+            view.schema,
+            world,
+            view.moment,
+            view.segments,
+            lambda key, make: shelf.get(view.key("test", key), make),
+        )
 
     def forget(self) -> None:
         """Forget related records, which may have changed."""

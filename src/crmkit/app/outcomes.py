@@ -8,6 +8,7 @@ from uuid import UUID
 import attrs
 
 from crmkit.errors import BulkStopped, CrmkitError, Problem
+from crmkit.sdk.change import Change
 
 __all__ = ["BulkResult", "Outcome", "Status", "Tally"]
 
@@ -69,6 +70,8 @@ class Tally:
     stop: bool = False
     rows: list[tuple[int, Status, UUID | None]] = attrs.field(factory=list)
     problems: dict[int, tuple[Problem, ...]] = attrs.field(factory=dict)
+    last: Change | None = None
+    """The last change that was written."""
 
     def did(self, row: int, status: Status, record_id: UUID) -> None:
         """The row was done."""

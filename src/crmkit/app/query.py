@@ -13,6 +13,7 @@ from crmkit.app.outcomes import BulkResult
 from crmkit.app.work import Work
 from crmkit.app.writing import WritePath
 from crmkit.errors import InvalidQuery, NotFound
+from crmkit.permissions import Actor
 from crmkit.query import Expr, Order, Path
 from crmkit.query.context import WorldContext
 from crmkit.query.explain import Explanation, explain
@@ -40,14 +41,17 @@ class Query(Generic[T]):
     condition: Expr = TRUE
     order: Sorting = ()
     size: int | None = None
+    _known: tuple[Actor, Lifted] | None = attrs.field(default=None, repr=False, eq=False)
+    """The condition as it was lifted for an actor when it was checked."""
 
     def where(self, *conditions: Expr | str, **equal: Any) -> "Query[T]":
         """Narrowed by more conditions. Raises InvalidQuery."""
         exprs = [parse(c) if isinstance(c, str) else c for c in conditions]
         exprs += [Path((key,)) == value for key, value in equal.items()]
-        narrowed = attrs.evolve(self, condition=all_of((self.condition, *exprs)))
-        narrowed._check()
-        return narrowed
+        condition = all_of((self.condition, *exprs))
+        lifted = lift(condition, self.session.actor.ids)
+        self.session.reader.check(self.type.key, lifted)
+        return attrs.evolve(self, condition=condition, known=(self.session.actor, lifted))
 
     def order_by(self, *keys: Order | Path | str) -> "Query[T]":
         """Sorted by fields: ``F.name``, ``-F.amount``, or ``"name"`` and ``"-amount"``. Raises InvalidQuery.
@@ -68,11 +72,9 @@ class Query(Generic[T]):
         return attrs.evolve(self, size=size)
 
     def _lifted(self) -> Lifted:
-        return lift(self.condition, self.session.actor.ids)
-
-    def _check(self) -> None:
-        """Binds the condition and converts its constants, so that every mistake shows now."""
-        self.session.reader.check(self.type.key, self._lifted())
+        # The session may have changed who is in the actor's team since.
+        actor = self.session.actor
+        return self._known[1] if self._known and self._known[0] is actor else lift(self.condition, actor.ids)
 
     # -------------------------------------------------------------------------------------------------------- answers
 

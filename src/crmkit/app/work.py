@@ -19,7 +19,7 @@ from crmkit.app.loading import POLICY_TYPES, SCHEMA_TYPES, TenantSchema
 from crmkit.app.outcomes import BulkResult, Tally
 from crmkit.errors import Denied, NotFound, UsageError
 from crmkit.history import History, RecordChange
-from crmkit.permissions import Actor, FieldRights, HistoryRights, Policy
+from crmkit.permissions import Actor, FieldRights, HistoryRights
 from crmkit.query.context import ALL_RIGHTS, Guard, Moment
 from crmkit.query.json_form import from_json
 from crmkit.query.lift import Lifted, lift
@@ -36,7 +36,7 @@ from crmkit.store.plans import View
 from crmkit.store.reader import Reader
 from crmkit.store.tenants import Tenant, TenantState
 from crmkit.store.writer import Stamp, Writer
-from crmkit.values import IdFactory, clean_text, local_date, parse_id, to_micros, zone
+from crmkit.values import IdFactory, clean_text, from_micros, local_date, parse_id, to_micros, zone
 from crmkit.values.text import shown
 
 __all__ = ["Work"]
@@ -98,8 +98,8 @@ class Work:
         tenant_schema = self.crm.tenant_schema(self)
         self.tenant_schema: TenantSchema = tenant_schema
         self.schema: Schema = tenant_schema.schema
-        self.actor, rules = self.crm.actor(self, self._who)
-        self.policy = Policy(self.actor, rules, self.schema)
+        self.policy = self.crm.policy(self, self._who, self.schema)
+        self.actor = self.policy.actor
 
     def _forget(self) -> None:
         for name in ("view", "reader", "system_reader", "judge"):
@@ -170,16 +170,37 @@ class Work:
         """Decides rights on single records."""
         return Judge(self.view, self.system_reader)
 
-    def written_record(self, type_key: str, record_id: UUID) -> Any:
+    def written_record(self, type_key: str, record_id: UUID, change: Change | None = None) -> Any:
         """A record as a verb hands it back to the actor who wrote it: of one that the actor may not see (any more), the
-        fields the actor may read of others. Raises NotFound.
+        fields the actor may read of others. With the change that was just written, it is read only where rights are
+        concerned. Raises NotFound.
         """
-        found = self.reader.get(type_key, record_id)
+        record = None if change is None else self._record_of(change)
+        found = record if record is not None else self.reader.get(type_key, record_id)
         if found is None and not self.policy.unlimited:
             found = self.reading(attrs.evolve(self.view, guard=FieldRights(self.policy))).get(type_key, record_id)
         if found is None:
             raise NotFound(f"there is no such {self.type_of(type_key).label.lower()}", field="id")
         return found
+
+    def _record_of(self, change: Change) -> Any:
+        """The record a change has made, if the actor surely may read all of it."""
+        record_type, stamp, before = self.type_of(change.type_key), self._stamp, change.before
+        readable = (self.view.guard.field(record_type.key, f.key) is True for f in record_type.fields)
+        if stamp is None or not all(readable):
+            return None
+        # As the database has it: no version begins before the one it follows.
+        at = from_micros(stamp.at) if before is None else max(from_micros(stamp.at), before.recorded_at)
+        system = {
+            "id": change.id,
+            "version": 1 if before is None else before.version + 1,
+            "changeset_id": stamp.changeset_id,
+            "created_at": at if before is None else before.created_at,
+            "created_by": stamp.actor_id if before is None else before.created_by,
+            "recorded_at": at,
+        }
+        record = self.view.layout(record_type.key, self.crm.shelf).record(system, change.values)
+        return record if self.judge.sees_at_once(record_type.key, record) else None
 
     def type_of(self, name: str) -> RecordType:
         """The record type as it stands in this tenant, by key or plural. Raises NotFound."""

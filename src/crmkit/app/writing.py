@@ -1,4 +1,4 @@
-"""The write path: parse, authorise, ask plugins, check references and unique values, write. Batches only.
+"""The write path, from values to changes: parse and authorise, in batches; ``finishing`` makes rows of the changes.
 
 A single create is a batch of one. Everything that changes a record passes through here, whoever asks: a verb, a
 command, a plugin, an import, an undo.
@@ -11,19 +11,16 @@ from uuid import UUID
 import attrs
 
 from crmkit.app.blocks import apart, blocks, id_of
-from crmkit.app.definitions import DEFINITIONS, check_definition, check_dependants, stored
-from crmkit.app.loading import SCHEMA_TYPES
+from crmkit.app.definitions import DEFINITIONS, stored
+from crmkit.app.finishing import Finishing, conflict
 from crmkit.app.outcomes import Tally
-from crmkit.app.references import Found, Referrers, existence_check
-from crmkit.app.stages import keep_intervals
-from crmkit.app.uniqueness import uniqueness_check
 from crmkit.app.work import Work
-from crmkit.errors import Conflict, CrmkitError, Denied, Duplicate, InvalidRecord, NotFound, Problem, UsageError, Vetoed
+from crmkit.errors import Conflict, CrmkitError, Denied, InvalidRecord, NotFound
 from crmkit.query.lift import Lifted
 from crmkit.schema import Record, RecordType
 from crmkit.schema.parsing import Form
 from crmkit.schema.types import Reference
-from crmkit.sdk.change import Change, Veto
+from crmkit.sdk.change import Change
 from crmkit.store.writer import NewRow
 from crmkit.values import to_micros
 
@@ -45,10 +42,12 @@ class WritePath:
     trusted: bool = False
     _free: dict[tuple[str, str], frozenset[str]] = attrs.field(init=False, factory=dict)
     """By record type and action: the fields the actor may set whatever the record is."""
-    _found: tuple[Found, Found] = attrs.field(
-        init=False, default=attrs.Factory(lambda me: (Found(me.session.actor.id), Found(me.session.actor.id)), True)
+    _finishing: Finishing = attrs.field(
+        init=False,
+        default=attrs.Factory(
+            lambda me: Finishing(me.session, me.trusted, lambda: WritePath(me.session, trusted=True)), True
+        ),
     )
-    """What references were found to lead to, those of people and those of plugins, so that it is looked up once."""
 
     # ------------------------------------------------------------------------------------------------------- verbs
 
@@ -70,7 +69,7 @@ class WritePath:
             def change(row: int, values: Mapping[str, Any] | Record, ids: Iterator[UUID] = ids) -> Change:
                 return self._new(record_type, row, values, form, next(ids))
 
-            self._finish(record_type, self._each(block, tally, change), tally)
+            self._finishing.finish(record_type, self._each(block, tally, change), tally)
             if progress is not None:
                 progress(len(block))
 
@@ -95,7 +94,7 @@ class WritePath:
                 return self._edited(record_type, row, item[1], item[2], form, current)
 
             changes = self._each([(item[0], item) for item in block], tally, change)
-            self._finish(record_type, changes, tally)
+            self._finishing.finish(record_type, changes, tally)
             if progress is not None:
                 progress(len(block))
 
@@ -152,7 +151,7 @@ class WritePath:
                 return Change("delete", type_key, before.id, before, {}, frozenset(), row)
 
             changes = self._each(block, tally, change)
-            self._finish(record_type, changes, tally)
+            self._finishing.finish(record_type, changes, tally)
             if progress is not None:
                 progress(len(block))
 
@@ -181,7 +180,7 @@ class WritePath:
                 for row, lost in block
                 if lost.id in ended
             }
-            self._finish(record_type, changes, tally, returning)
+            self._finishing.finish(record_type, changes, tally, returning)
 
     # ------------------------------------------------------------------------------------- from values to changes
 
@@ -250,21 +249,8 @@ class WritePath:
         if not self.trusted:
             self._allowed(record_type, action, before)
         if isinstance(target, Record) and target.version != before.version:
-            raise self._conflict(record_type, target, before)
+            raise conflict(self.session, record_type, target, before)
         return before
-
-    def _conflict(self, record_type: RecordType, read: Record, now: Record) -> Conflict:
-        """Somebody else's version stands where the caller's was; names what differs, of what the actor may read."""
-        differing = [
-            f
-            for f in record_type.fields
-            if self.session.may_read(record_type.key, f.key, now) and read[f.key] != now[f.key]
-        ]
-        problems = [
-            Problem("conflict", f"{f.label()} was changed by somebody else", f.key, hint="read it again")
-            for f in differing
-        ]
-        return Conflict(problems or "the record was changed by somebody else, in fields you may not read or back again")
 
     def _edited(
         self,
@@ -288,185 +274,6 @@ class WritePath:
         values.update(changes)
         return Change("update", record_type.key, before.id, before, values, frozenset(given), row)
 
-    # -------------------------------------------------------------------------------------- from changes to rows
-
-    def _finish(
-        self,
-        record_type: RecordType,
-        changes: list[Change],
-        tally: Tally,
-        returning: Mapping[int, NewRow] | None = None,
-    ) -> None:
-        """Asks plugins, checks what one record alone cannot tell, and writes."""
-        if changes and changes[0].kind != "delete":
-            changes = self._chosen(record_type, changes, tally)
-        changes = self._heard(record_type, changes, tally)
-        for check in (self._checked, self._referring, self._unique):
-            if changes:
-                changes = check(record_type, changes, tally)
-        if changes:
-            late = self._write(record_type, changes, returning or {})
-            for change in changes:
-                if change.id in late:
-                    tally.refuse(change.row, self._too_late(record_type, change))
-                else:
-                    tally.did(change.row, _DONE[change.kind], change.id)
-            # An undo takes the intervals back as it finds them.
-            if record_type.key == "deal" and not self.session.undoing:
-                keep_intervals(WritePath(self.session, trusted=True), [c for c in changes if c.id not in late])
-
-    def _heard(self, record_type: RecordType, changes: list[Change], tally: Tally) -> list[Change]:
-        """The changes after every plugin that listens to the type has amended or refused them."""
-        session = self.session
-        for name in session.listeners("crmkit_before_change", record_type.key):
-            if not changes:
-                break
-            answers = session.ask(name, changes)
-            by_row = {change.row: change for change in changes}
-            for answer in answers:
-                if isinstance(answer, Veto):
-                    by_row.pop(answer.row, None)
-                    problem = Problem(
-                        answer.code, answer.reason, answer.field, hint=answer.hint or f"says the plugin {name}"
-                    )
-                    tally.refuse(answer.row, Vetoed([problem]))
-                elif answer.row in by_row:
-                    self._amend(record_type, answer, by_row, tally)
-            changes = [by_row[change.row] for change in changes if change.row in by_row]
-        return changes
-
-    def _amend(self, record_type: RecordType, amended: Change, by_row: dict[int, Change], tally: Tally) -> None:
-        original = by_row[amended.row]
-        differing = {key: value for key, value in amended.values.items() if original.values.get(key) != value}
-        try:
-            parsed = self.session.parser(record_type.key).change(differing, row=amended.row)
-        except CrmkitError as error:
-            del by_row[amended.row]
-            tally.refuse(amended.row, error)
-        else:
-            given = original.given - parsed.keys()
-            by_row[amended.row] = attrs.evolve(original, values={**original.values, **parsed}, given=given)
-
-    def _checked(self, record_type: RecordType, changes: list[Change], tally: Tally) -> list[Change]:
-        """Definitions mean something, and the validation expressions of custom fields hold."""
-        session = self.session
-        if record_type.key in DEFINITIONS:
-            changes = _sifted(changes, tally, lambda change: check_definition(session, change))
-        if record_type.key == "custom_field":
-            for change in changes:
-                self._vacate(change)
-        conditions = session.checks(record_type.key)
-        if not conditions:
-            return changes
-
-        def check(change: Change) -> None:
-            row = {**change.values, "id": change.id}
-            problems = [
-                Problem("check_failed", f"{field.label()} does not meet its rule", field.key, hint=field.check)
-                for field, condition in conditions
-                if change.kind != "delete" and session.judge.meets(record_type.key, condition, row) is False
-            ]
-            if problems:
-                raise InvalidRecord(problems)
-
-        return _sifted(changes, tally, check)
-
-    def _vacate(self, change: Change) -> None:
-        """Values a field leaves behind could become another field's, or be lost unnoticed; in history they are safe."""
-        field: Any = change.before
-        moved = change.kind == "delete" or change.changed & {"column", "slot", "unique_slot"}
-        if field is None or not moved:
-            return
-        holders = [r.id for r in self.session.system_reader.records(field.on) if r[field.key] is not None]
-        rows = ((i, record_id, {field.key: None}) for i, record_id in enumerate(holders))
-        WritePath(self.session, trusted=True).update(field.on, rows, Tally(stop=True))
-
-    def _chosen(self, record_type: RecordType, changes: list[Change], tally: Tally) -> list[Change]:
-        """What somebody refers to exists and may be read; before plugins can say anything about it."""
-        reader = self.session.system_reader if self.trusted else self.session.reader
-        check = existence_check(reader, record_type, changes, self._found[0], chosen=True)
-        return changes if check is None else _sifted(changes, tally, check)
-
-    def _referring(self, record_type: RecordType, changes: list[Change], tally: Tally) -> list[Change]:
-        """What plugins refer to exists; what is deleted is not referred to, and its links go with it."""
-        if changes[0].kind == "delete":
-            return self._unreferenced(record_type, changes, tally)
-        check = existence_check(self.session.system_reader, record_type, changes, self._found[1], chosen=False)
-        return changes if check is None else _sifted(changes, tally, check)
-
-    def _unreferenced(self, record_type: RecordType, changes: list[Change], tally: Tally) -> list[Change]:
-        referrers = Referrers(self.session, record_type, self.trusted or self.session.policy.unlimited)
-        problems = referrers.problems(frozenset(change.id for change in changes))
-
-        def check(change: Change) -> None:
-            if change.id in problems:
-                raise InvalidRecord(problems[change.id])
-
-        kept = _sifted(changes, tally, check)
-        for type_key, ids in referrers.links([change.id for change in kept]):
-            WritePath(self.session, trusted=True).delete(type_key, enumerate(ids), Tally(stop=True))
-        return kept
-
-    def _unique(self, record_type: RecordType, changes: list[Change], tally: Tally) -> list[Change]:
-        """Unique values are free, in the database and among the changes themselves."""
-        if changes[0].kind == "delete":
-            return changes
-        for fields in self.session.unique_keys(record_type.key):
-            check = uniqueness_check(self.session.system_reader, record_type, fields, changes)
-            if check is not None:
-                changes = _sifted(changes, tally, check)
-        return changes
-
-    def _write(
-        self, record_type: RecordType, changes: list[Change], returning: Mapping[int, NewRow]
-    ) -> frozenset[UUID]:
-        """Writes them; returns the ids of those that somebody else has changed in between."""
-        try:
-            return self._written(record_type, changes, returning)
-        except Duplicate as error:
-            raise _in_fields(record_type, error) from error
-
-    def _too_late(self, record_type: RecordType, change: Change) -> CrmkitError:
-        now = self.session.system_reader.get(record_type.key, change.id)
-        if now is None or change.before is None:
-            return NotFound(f"there is no such {record_type.label.lower()}", field="id")
-        return self._conflict(record_type, change.before, now)
-
-    def _written(
-        self, record_type: RecordType, changes: list[Change], returning: Mapping[int, NewRow]
-    ) -> frozenset[UUID]:
-        session = self.session
-        writer = session.writer()
-        kind = changes[0].kind
-        if kind == "create":
-            writer.insert(record_type.key, (_new_row(c, returning.get(c.row)) for c in changes))
-            refused: list[UUID] = []
-        elif kind == "update":
-            rows = [(c.id, _version(c), c.values) for c in changes]
-            refused = writer.update(record_type.key, rows, frozenset().union(*(c.changed for c in changes)))
-        else:
-            refused = writer.delete(record_type.key, [(c.id, _version(c)) for c in changes])
-        if len(refused) < len(changes):
-            session.wrote(record_type.key)
-            if record_type.key in SCHEMA_TYPES:
-                check_dependants(session)
-        return frozenset(refused)
-
-
-_DONE: Mapping[str, Any] = {"create": "created", "update": "updated", "delete": "deleted"}
-
-
-def _sifted(changes: list[Change], tally: Tally, check: Callable[[Change], None]) -> list[Change]:
-    kept = []
-    for change in changes:
-        try:
-            check(change)
-        except CrmkitError as error:
-            tally.refuse(change.row, error)
-        else:
-            kept.append(change)
-    return kept
-
 
 def _given(record_type: RecordType, values: Any) -> frozenset[str]:
     """The fields somebody set: all keys of a mapping; of a draft what is not as it is by itself."""
@@ -474,26 +281,6 @@ def _given(record_type: RecordType, values: Any) -> frozenset[str]:
         return frozenset(values) if isinstance(values, Mapping) else frozenset()
     declared = (f.key for f in record_type.declared if getattr(values, f.key, None) not in (None, f.default))
     return frozenset((*declared, *values.custom))
-
-
-def _in_fields(record_type: RecordType, error: Duplicate) -> Duplicate:
-    """The database knows a custom field only by the slot it lies in."""
-    keys = {f.unique_slot: f.key for f in record_type.custom if f.unique_slot is not None}
-    if not keys.keys() & set(error.fields):
-        return error
-    problems = (attrs.evolve(p, field=keys.get(p.field or "", p.field)) for p in error.problems)
-    return Duplicate(attrs.evolve(p, message=f"another {record_type.key} has this {p.field}") for p in problems)
-
-
-def _new_row(change: Change, returning: NewRow | None) -> NewRow:
-    values = change.values
-    return NewRow(change.id, values) if returning is None else attrs.evolve(returning, values=values)
-
-
-def _version(change: Change) -> int:
-    if change.before is None:
-        raise UsageError("a change of nothing", code="no_record")
-    return change.before.version
 
 
 def _denied(action: str, record_type: RecordType) -> Denied:

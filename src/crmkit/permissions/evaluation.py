@@ -1,11 +1,12 @@
 """A policy's condition, tested in memory: on drafts that no database has yet, to explain, and before it is stored."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Hashable, Iterator
+from typing import Any
 
 import attrs
 
 from crmkit.query import Expr
-from crmkit.query.bind import Binder, SegmentSource, no_segments
+from crmkit.query.bind import CONSTANT_SPACE, Binder, SegmentSource, no_segments
 from crmkit.query.bound import Bound, Comparison, Missing, Tagged
 from crmkit.query.context import Moment, Row, World, WorldContext
 from crmkit.query.lift import NOBODY, ActorIds, Lifted, lift
@@ -13,6 +14,10 @@ from crmkit.query.terms import Aggregation, Operands, Scalar
 from crmkit.schema import Schema
 
 __all__ = ["Evaluation", "Test"]
+
+Origin = Callable[[Binder], tuple[Any, ...]]
+Remember = Callable[[Hashable, Callable[[], tuple[Bound, tuple[Origin, ...]]]], tuple[Bound, tuple[Origin, ...]]]
+"""Gives what was made for a key, or makes it."""
 
 Test = Callable[[Row], bool | None]
 """True, False, or None for unknown, of one record."""
@@ -26,6 +31,8 @@ class Evaluation:
     world: World
     moment: Moment
     segments: SegmentSource = no_segments
+    remember: Remember | None = attrs.field(default=None, eq=False, repr=False)
+    """Keeps what was bound, for all evaluations with this schema and these segments."""
 
     def test(self, condition: Expr | Lifted, type_key: str, actors: ActorIds = NOBODY) -> Test:
         """The condition on records of a type, ready for any number of them; it sees all records there are.
@@ -44,9 +51,19 @@ class Evaluation:
 
     def _bound(self, condition: Expr | Lifted, type_key: str, actors: ActorIds) -> tuple[Bound, WorldContext]:
         lifted = condition if isinstance(condition, Lifted) else lift(condition, actors)
-        binder = Binder(self.schema, segments=self.segments, actors=actors)
-        bound = binder.bind(lifted.shape, type_key)
-        return bound, WorldContext(self.world, binder.values(lifted.values), self.moment)
+
+        def binder() -> Binder:
+            return Binder(self.schema, segments=self.segments, actors=actors)
+
+        def bind() -> tuple[Bound, tuple[Origin, ...]]:
+            one = binder()
+            return one.bind(lifted.shape, type_key), tuple(one.origins)
+
+        bound, origins = bind() if self.remember is None else self.remember((type_key, lifted.shape), bind)
+        # What was bound for another actor says where constants are, not which.
+        now = binder() if origins else None
+        values = (lifted.values, *(origin(now) for origin in origins if now), CONSTANT_SPACE)
+        return bound, WorldContext(self.world, values, self.moment)
 
 
 def _operands(bound: Bound) -> Iterator[Operands]:

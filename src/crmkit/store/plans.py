@@ -73,6 +73,12 @@ class View:
     segments: SegmentSource = _no_segments
     reading: Reading = "live"
     at: int | None = None
+    _head: tuple[Hashable, ...] = attrs.field(init=False)
+
+    @_head.default
+    def _key_head(self) -> tuple[Hashable, ...]:
+        sizes = tuple([len(ids) for ids in self.actors.values()])
+        return self.token, self.reading, self.guard.signature, sizes
 
     def binder(self) -> Binder:
         """A fresh binder of this view."""
@@ -84,8 +90,7 @@ class View:
 
     def key(self, *parts: Hashable) -> Hashable:
         """The cache key of a plan made in this view."""
-        sizes = tuple(len(ids) for ids in self.actors.values())
-        return (self.token, self.reading, self.guard.signature, sizes, *parts)
+        return (*self._head, *parts)
 
     def layout(self, type_key: str, shelf: Shelf) -> RowLayout:
         """How rows of the type become records here."""

@@ -16,6 +16,7 @@ from crmkit.query.terms import Column
 from crmkit.schema import Field, Kind
 from crmkit.schema.record_type import SYSTEM_FIELDS
 from crmkit.schema.types import Decimal, Duration, Integer, Money
+from crmkit.schema.types.numbers import MAX_INTEGER
 from crmkit.store.database import Database, Unit
 from crmkit.store.json_parts import json_unless
 from crmkit.store.plans import Draft, Plan, Shelf, View
@@ -68,8 +69,7 @@ class Reader:
             size = _PAGE if left is None else min(left, _PAGE)
             rows, plan, phases = self._page(type_key, where, order, after, phase, size)
             layout: RowLayout = plan.extra
-            for row in rows:
-                yield layout.read(row)
+            yield from layout.read(rows)
             if left is not None:
                 left -= len(rows)
             if len(rows) == size:
@@ -253,7 +253,7 @@ class Reader:
 
         def make() -> Plan:
             draft = Draft(self.view, type_key)
-            draft.conditions(where)
+            draft.compile(draft.binder.bind(where.shape, type_key))
             return draft.unprepared()
 
         self.view.parameters(self.shelf.get(self.view.key("check", type_key, where.shape), make), where.values)
@@ -348,7 +348,7 @@ class Reader:
 
         plan = self.shelf.get(self.view.key("stream", type_key, where.shape), make)
         for rows in self.unit.stream(plan.statement, self.view.parameters(plan, where.values), block):
-            yield [layout.read(row) for row in rows]
+            yield layout.read(rows)
 
 
 def _among(ids: Sequence[UUID], field: str = "id") -> tuple[Lifted, int]:

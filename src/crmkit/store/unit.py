@@ -2,10 +2,11 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from logging import INFO
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
-from sqlalchemy import BindParameter, Connection, CursorResult, Table, bindparam, insert
+from sqlalchemy import BindParameter, Connection, Table, bindparam, insert
 from sqlalchemy.exc import SQLAlchemyError, StatementError
 from sqlalchemy.sql.elements import ClauseElement
 
@@ -65,7 +66,9 @@ class Unit:
         self._savepoints = 0
         self._tenant: Any = None
         self._errors = (SQLAlchemyError, _driver_error(connection))
-        with self._failures():
+        self._failing = _Failures(self)
+        self._direct = owns and _unheard(connection)
+        with self._failing:
             self._state = driver.taken(connection) if owns and gate is None else None
 
     @property
@@ -87,17 +90,13 @@ class Unit:
             return self._fetch(statement, parameters)
 
     def _fetch(self, statement: Statement, parameters: tuple[Any, ...]) -> list[Row]:
-        result = self._send(statement, parameters)
-        if not result.returns_rows:
-            return []
-        cursor: Any = result.cursor
+        answer = self._send(statement, parameters)
         try:
-            rows: list[Row] = cursor.fetchall()
-        except self._errors as error:
-            raise self._translated(error) from error
+            with self._failing:
+                cursor = answer if self._direct else answer.cursor
+                return [] if cursor is None or cursor.description is None else cursor.fetchall()
         finally:
-            result.close()
-        return rows
+            answer.close()
 
     def stream(
         self, statement: Statement, values: Mapping[str, Any] = _NOTHING, block: int = 1000
@@ -116,7 +115,7 @@ class Unit:
                 yield rows
 
     def _block(self, cursor: Any, size: int) -> list[Row]:
-        with self._failures():
+        with self._failing:
             return cursor.fetchmany(size)  # type: ignore[no-any-return]
 
     @contextmanager
@@ -127,11 +126,12 @@ class Unit:
             # SQLAlchemy's own server-side result would take the first row for itself.
             cursor = raw_connection(self._connection).cursor(name=self._name(self.sent))
         else:
-            cursor = self._send(statement, parameters).cursor
+            answer = self._send(statement, parameters)
+            cursor = answer if self._direct else answer.cursor
         try:
             if self._driver.holds(self._connection):
                 self._before(statement)
-                with self._failures():
+                with self._failing:
                     cursor.execute(statement.sql, parameters)
             yield cursor
         finally:
@@ -144,7 +144,7 @@ class Unit:
         if self._writing or not self.owns:
             yield
             return
-        with self._failures():
+        with self._failing:
             self._driver.hold(self._connection)
         self._holds += 1
         try:
@@ -155,7 +155,7 @@ class Unit:
 
     def _let_go(self) -> None:
         if not (self._holds or self._writing or self._closed):
-            with self._failures():
+            with self._failing:
                 self._driver.let_go(self._connection)
 
     # ---------------------------------------------------------------------------------------------------------- writing
@@ -164,10 +164,7 @@ class Unit:
         """Sends one change; returns the number of rows it touched."""
         parameters = statement.bind(values)
         self._write_for(values.get(TENANT))
-        result = self._send(statement, parameters)
-        count = result.rowcount
-        result.close()
-        return count
+        return self._counted(statement, parameters)
 
     def write_many(self, statement: Statement, rows: Sequence[Row]) -> int:
         """Sends one change for each row of ready parameters, in the order of ``statement.names``.
@@ -186,11 +183,7 @@ class Unit:
                 hint="make each a bindparam",
             )
         self._write_for_rows(rows, statement.index(TENANT))
-        parameters: list[Row] = list(rows)
-        result = self._send(statement, parameters)
-        count = result.rowcount
-        result.close()
-        return count
+        return self._counted(statement, list(rows))
 
     def copy_in(self, table: Table, columns: Sequence[str], rows: Sequence[Row]) -> None:
         """Adds rows that hold values for ``columns``, by COPY where there is one.
@@ -210,7 +203,7 @@ class Unit:
         listed = ", ".join(preparer.quote(table.c[column].name) for column in columns)
         sql = f"COPY {preparer.format_table(table)} ({listed}) FROM STDIN"
         self._count(sql, None)
-        with self._failures(), raw_connection(self._connection).cursor() as cursor, cursor.copy(sql) as copy:
+        with self._failing, raw_connection(self._connection).cursor() as cursor, cursor.copy(sql) as copy:
             for row in rows:
                 copy.write_row(row)
 
@@ -238,7 +231,7 @@ class Unit:
         if self._gate is not None:
             self._gate.take(self)
         try:
-            with self._failures():
+            with self._failing:
                 if self.owns:
                     self._driver.begin(self._connection)
                 else:
@@ -252,11 +245,15 @@ class Unit:
     @contextmanager
     def savepoint(self) -> Iterator[None]:
         """What is written inside is undone when an exception leaves the block; blocks nest."""
+        if self.owns and not (self._writing or self._holds):
+            with self._first_writes():
+                yield
+            return
         self.begin_write()
         self._savepoints += 1
         name = self._name(self._savepoints)
         try:
-            with self._failures():
+            with self._failing:
                 self._command(f"SAVEPOINT {name}")
             try:
                 yield
@@ -266,17 +263,28 @@ class Unit:
                     self._command(f"ROLLBACK TO SAVEPOINT {name}")
                     self._command(f"RELEASE SAVEPOINT {name}")
                 raise
-            with self._failures():
+            with self._failing:
                 self._command(f"RELEASE SAVEPOINT {name}")
         finally:
             self._savepoints -= 1
+
+    @contextmanager
+    def _first_writes(self) -> Iterator[None]:
+        """A savepoint before which nothing was written is the transaction itself: two round trips less."""
+        self.begin_write()
+        try:
+            yield
+        except BaseException:
+            with suppress(*self._errors):
+                self.rollback()
+            raise
 
     def commit(self) -> None:
         """Keeps what was written; for a host's transaction, as far as the host keeps it."""
         self._check_open()
         if not self._writing:
             return
-        with self._failures():
+        with self._failing:
             self._driver.check_alive(self._connection)
             if self.owns:
                 self._driver.commit(self._connection)
@@ -290,7 +298,7 @@ class Unit:
         if not self._writing:
             return
         try:
-            with self._failures():
+            with self._failing:
                 if self.owns:
                     self._driver.rollback(self._connection)
                 else:
@@ -335,12 +343,27 @@ class Unit:
 
     # --------------------------------------------------------------------------------------------------------- sending
 
-    def _send(self, statement: Statement, parameters: Any) -> CursorResult[Any]:
+    def _send(self, statement: Statement, parameters: tuple[Any, ...] | list[Row]) -> Any:
+        """The answer, whose caller closes it: SQLAlchemy's, or the cursor itself.
+
+        SQLAlchemy describes to itself the columns of each result, of which nothing here makes use: on a connection of
+        crmkit's own to which nobody listens, the driver is asked itself (a page of W3: 1.02 ms instead of 1.14).
+        """
         self._before(statement)
-        try:
-            return self._connection.exec_driver_sql(statement.sql, parameters, execution_options=statement.options)
-        except self._errors as error:
-            raise self._translated(error) from error
+        with self._failing:
+            if self._direct:
+                cursor = raw_connection(self._connection).cursor()
+                send = cursor.executemany if isinstance(parameters, list) else cursor.execute
+                send(statement.sql, parameters)
+                return cursor
+            options = statement.options
+            return self._connection.exec_driver_sql(statement.sql, parameters, execution_options=options)
+
+    def _counted(self, statement: Statement, parameters: tuple[Any, ...] | list[Row]) -> int:
+        answer = self._send(statement, parameters)
+        count: int = answer.rowcount
+        answer.close()
+        return count
 
     def _before(self, statement: Statement) -> None:
         self._check_open()
@@ -391,18 +414,53 @@ class Unit:
         if self._closed:
             raise UsageError("the unit of work is closed", code="closed", hint="open another")
 
-    @contextmanager
-    def _failures(self) -> Iterator[None]:
-        try:
-            yield
-        except self._errors as error:
-            raise self._translated(error) from error
-
     def _translated(self, error: Exception) -> CrmkitError:
+        self._invalidate_if_lost(error)
         if isinstance(error, StatementError):
             # The error becomes the cause of ours: a logged traceback must not show what the records hold.
             error.hide_parameters = True
         return translate(error, self._tables)
+
+    def _invalidate_if_lost(self, error: Exception) -> None:
+        """SQLAlchemy does so itself with errors that it has seen; a lost connection must not go back to its pool."""
+        connection = self._connection
+        if isinstance(error, SQLAlchemyError) or not self.owns or connection.invalidated or connection.closed:
+            return
+        if connection.dialect.is_disconnect(error, raw_connection(connection), None):  # type: ignore[arg-type]
+            connection.invalidate(error)
+
+
+class _Failures:
+    """What the database refuses in the block is raised as crmkit's error. A class and no generator: it stands around
+    every statement, at 0.2 µs instead of 0.8.
+    """
+
+    __slots__ = ("_unit",)
+
+    def __init__(self, unit: Unit) -> None:
+        self._unit = unit
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if isinstance(error, self._unit._errors):
+            raise self._unit._translated(error) from error
+
+
+def _unheard(connection: Connection) -> bool:
+    """Whether nobody listens to, or logs, what SQLAlchemy sends through this connection."""
+    engine, heard, dialect = connection.engine, connection.dispatch, connection.dialect.dispatch
+    return not (
+        heard.before_cursor_execute
+        or heard.after_cursor_execute
+        or dialect.do_execute
+        or dialect.do_executemany
+        or dialect.handle_error
+        or engine.logger.isEnabledFor(INFO)
+    )
 
 
 def _driver_error(connection: Connection) -> type[Exception]:
