@@ -25,9 +25,9 @@ DAY_MICROS = 86_400_000_000
 class Dwell:
     """The time a deal spent in one stage, told in four ways that differ once it came back (HubSpot's stage properties).
 
-    ``current`` is the spell that lasts, until now; None if the deal is elsewhere or closed. ``latest`` is the last spell
-    that has ended, None if none has. ``first`` is the first spell, until now while it lasts. ``cumulative`` is the sum
-    of all, until now. ``first`` is None, and ``cumulative`` nothing, for a stage the deal was never in.
+    ``current`` is the spell that lasts, until now; None if the deal is elsewhere or closed. ``latest`` is the last
+    spell that has ended, None if none has. ``first`` is the first spell, until now while it lasts. ``cumulative`` is
+    the sum of all, until now. ``first`` is None, and ``cumulative`` nothing, for a stage the deal was never in.
     """
 
     current: timedelta | None = None

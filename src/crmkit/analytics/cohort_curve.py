@@ -25,7 +25,7 @@ LOST = "lost"
 
 @attrs.frozen(kw_only=True)
 class CohortCurveTally:
-    """How many deals of a cohort reached a later stage, were lost (``None``: still wait), by microseconds since entry."""
+    """How many deals of a cohort reached a later stage, were lost or (``None``) still wait, by microseconds since."""
 
     outcomes: Mapping[int, Mapping[Hashable, int]] = attrs.field(factory=dict)
     excluded: Mapping[str, int] = attrs.field(factory=dict)
@@ -131,7 +131,9 @@ def tally(
     excluded: dict[str, int] = {}
     for deal, own, entry in first_entries(deals, spells, period, frame, stage, faulty, excluded):
         moves = rungs.moves_on(deal, own, entry)
-        cause, end = (REACHED, min(moves)) if moves else (None, now) if deal.outcome == "open" else (LOST, closed_at(own))
+        cause, end = (
+            (REACHED, min(moves)) if moves else (None, now) if deal.outcome == "open" else (LOST, closed_at(own))
+        )
         counts = outcomes.setdefault(end - to_micros(entry.entered), {})
         counts[cause] = counts.get(cause, 0) + 1
     return CohortCurveTally(outcomes=outcomes, excluded=excluded)

@@ -79,7 +79,7 @@ class ConversionTally:
 
 
 def stock_ratio(deals: Iterable[DealFact], frame: Frame, *, stage: Hashable, onward: Hashable) -> Metric:
-    """How many open deals are in the stage ``onward`` for each that is in ``stage`` now; see :func:`stock_ratio_of`."""
+    """Open deals in the stage ``onward`` for each in ``stage`` now; see :func:`stock_ratio_of`."""
     return stock_ratio_of(tally_stock(deals), frame, stage=stage, onward=onward)
 
 
@@ -178,7 +178,7 @@ def tally_flow(
     order: Order = "now",
     faulty: Collection[Hashable] = (),
 ) -> ConversionTally:
-    """Deals in the stage at any time of the period, and those of them that then entered a later open or won stage in it.
+    """Deals in the stage at any time of the period, and those of them that then entered a later or won stage in it.
 
     Raises UsageError with code ``unknown_stage`` or ``unknown_variant``.
     """

@@ -47,7 +47,7 @@ class DwellTally:
 
 @attrs.frozen(kw_only=True)
 class StageDwell:
-    """The stays in a stage: the ``curve`` of how many stay longer than so many days, its ``median``, the ``naive_mean``.
+    """The stays in a stage: the ``curve`` of how many stay longer than so many days, its ``median``, the naive mean.
 
     The median is None if more than half are still there at the longest time seen. ``naive_mean`` leaves those out that
     are still there.
@@ -153,7 +153,9 @@ def _median(
 ) -> Metric:
     days = curve.median
     # The curve's times are floats of days; the microseconds they were made of are exact.
-    exact = None if days is None else next(Fraction(micros, DAY_MICROS) for micros in times if micros / DAY_MICROS == days)
+    exact = (
+        None if days is None else next(Fraction(micros, DAY_MICROS) for micros in times if micros / DAY_MICROS == days)
+    )
     return Metric(
         name="dwell",
         variant=variant,

@@ -35,8 +35,8 @@ class StageFact:
 class DealFact:
     """A deal as it is known at the frame's instant.
 
-    ``probability`` runs from 0 to 1. ``owner`` is who is credited; ``splits`` are the shares of several, which add up to
-    one, and then take the place of the owner. ``expected_close`` and ``closed_on`` are days and never stand for each
+    ``probability`` runs from 0 to 1. ``owner`` is who is credited; ``splits`` are the shares of several, which add up
+    to one, and then take the place of the owner. ``expected_close`` and ``closed_on`` are days and never stand for each
     other.
     """
 

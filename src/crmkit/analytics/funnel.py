@@ -145,14 +145,14 @@ class Funnel:
 
     def to_vega(self) -> dict[str, Any]:
         """A Vega-Lite document, see :func:`crmkit.analytics.vega.funnel`."""
-        from crmkit.analytics import vega  # it draws funnels, so it cannot be loaded before
+        from crmkit.analytics.vega import funnel  # it draws funnels, so it cannot be loaded before
 
-        return vega.funnel(self)
+        return funnel(self)
 
     def _repr_html_(self) -> str:
-        from crmkit.analytics import vega  # it draws funnels, so it cannot be loaded before
+        from crmkit.analytics.vega import funnel_table  # it draws funnels, so it cannot be loaded before
 
-        return vega.funnel_table(self)
+        return funnel_table(self)
 
 
 def funnel(

@@ -55,7 +55,8 @@ class LeadFact:
 class AttemptFact:
     """A call, message or visit that concerns a lead.
 
-    ``automatic`` says that no person made it, ``outbound`` that it went to the lead, ``reached`` that it found somebody.
+    ``automatic`` says that no person made it, ``outbound`` that it went to the lead, ``reached`` that it found
+    somebody.
     """
 
     lead: Hashable
@@ -69,8 +70,8 @@ class AttemptFact:
 class ResponseTally:
     """How many leads were answered, and how many wait still, after so many microseconds.
 
-    ``waits`` is ``{microseconds: (answered, waiting)}``. Of the ``old`` leads, captured so long ago that they could have
-    been answered within the limit, ``prompt`` were. ``parts`` are ``answered``, ``waiting`` and the reasons
+    ``waits`` is ``{microseconds: (answered, waiting)}``. Of the ``old`` leads, captured so long ago that the limit has
+    passed, ``prompt`` were answered within it. ``parts`` are ``answered``, ``waiting`` and the reasons
     ``outside_period`` and ``captured_after_as_of``.
     """
 
@@ -198,7 +199,7 @@ def response_of(
     period: Period | None = None,
     limit: timedelta = FIVE_MINUTES,
 ) -> ResponseTime:
-    """The figures of a tally made with the same period and limit; ``variant`` says what was an answer, and the clock."""
+    """The figures of a tally made with the same period and limit; ``variant`` says what answers, by which clock."""
     curve = kaplan_meier({micros / DAY_MICROS: ends for micros, ends in tally.waits.items()})
     common: dict[str, Any] = {
         "frame": frame,
@@ -251,6 +252,8 @@ def _quantile(tally: ResponseTally, curve: Curve, percent: int, variant: str, co
         value=days,
         exact=exact,
         n=curve.n,
-        notes=(f"fewer than {percent} of 100 were answered by the longest wait seen",) if curve.n and days is None else (),
+        notes=(f"fewer than {percent} of 100 were answered by the longest wait seen",)
+        if curve.n and days is None
+        else (),
         **common,
     )

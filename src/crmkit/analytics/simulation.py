@@ -37,8 +37,8 @@ _MOST_RUNS = 1_000_000
 class Simulation:
     """What ``runs`` runs gave, in the frame's currency.
 
-    ``p10`` is the sum that one run of ten stays below or at, ``p90`` that which nine of ten do. ``reach`` is the share of
-    runs that came to the target or above it, None if none was asked for. ``n`` of the metrics counts deals, that of
+    ``p10`` is the sum that one run of ten stays below or at, ``p90`` that which nine of ten do. ``reach`` is the share
+    of runs that came to the target or above it, None if none was asked for. ``n`` of the metrics counts deals, that of
     ``reach`` runs.
     """
 
@@ -96,7 +96,9 @@ def simulate(
         raise CurrencyMismatch(
             f"a target in {target.currency} is not reached in {frame.currency}", hint="give it in the frame's currency"
         )
-    chances = [_Chance(frame.worth(amount, None), float(p)) for _, amount, p in sorted(counted, key=lambda c: repr(c[0]))]
+    chances = [
+        _Chance(frame.worth(amount, None), float(p)) for _, amount, p in sorted(counted, key=lambda c: repr(c[0]))
+    ]
     scale = math.lcm(_PER_UNIT, *(chance.worth.denominator for chance in chances))
     sums = _runs(chances, scale, seed, runs)
     return _told(sums, scale, parts, frame, period, (seed, runs, target))

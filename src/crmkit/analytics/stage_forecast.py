@@ -25,7 +25,17 @@ from crmkit.errors import UsageError
 from crmkit.values import Period, to_micros
 from crmkit.values.text import shown
 
-__all__ = ["History", "HistoryTally", "Odds", "StageForecast", "forecast_of", "odds_of", "stage_forecast", "tally_history", "tally_open"]
+__all__ = [
+    "History",
+    "HistoryTally",
+    "Odds",
+    "StageForecast",
+    "forecast_of",
+    "odds_of",
+    "stage_forecast",
+    "tally_history",
+    "tally_open",
+]
 
 Odds = Literal["matured", "curve"]
 
@@ -82,7 +92,7 @@ class HistoryTally:
 
 @attrs.frozen(kw_only=True)
 class StageForecast:
-    """The forecast: ``pipeline`` holds total, spread, months and overdue as of a weighted pipeline, weighted by history.
+    """The forecast: ``pipeline`` holds total, spread, months and overdue like a weighted pipeline, with these odds.
 
     ``stages`` are the probabilities by stage id, with how many deals they rest on and an interval; their value is None
     where that is fewer than the floor, and ``unknown`` names those stages.
@@ -248,10 +258,7 @@ def tally_open(
     """
     known = {stage: _probability(metric) for stage, metric in odds.items()}
     tally = tally_weighted(
-        (
-            attrs.evolve(deal, probability=known.get(deal.stage)) if deal.outcome == "open" else deal
-            for deal in deals
-        ),
+        (attrs.evolve(deal, probability=known.get(deal.stage)) if deal.outcome == "open" else deal for deal in deals),
         period,
         frame,
     )

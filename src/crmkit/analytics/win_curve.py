@@ -8,6 +8,7 @@ frame's zone to ``closed_on``.
 
 from collections import Counter
 from collections.abc import Callable, Hashable, Iterable, Mapping
+from datetime import date
 from fractions import Fraction
 from typing import Any
 
@@ -23,7 +24,7 @@ from crmkit.analytics.quantile import mean, median
 from crmkit.analytics.survival import Incidences, aalen_johansen
 from crmkit.values import Period, local_date, zone
 
-__all__ = ["ClosingFold", "ClosingTally", "WinCurve", "curve_of", "tally", "win_curve"]
+__all__ = ["ClosingFold", "ClosingTally", "WinCurve", "curve_of", "part_of", "tally", "win_curve"]
 
 _CLOSED: tuple[Outcome, ...] = ("won", "lost", "disqualified")
 
@@ -68,9 +69,9 @@ class ClosingFold:
     def add(self, deal: DealFact) -> tuple[str, int]:
         """Count a deal; the part it came to, and its age in days (of no meaning if it was left out)."""
         created = local_date(deal.created_at, self._zone)
-        end = self._today if deal.outcome == "open" else deal.closed_on
-        days = 0 if end is None else (end - created).days
-        part = self._part(deal.outcome, within(self._period, created), end is not None, days)
+        part, days = part_of(
+            deal.outcome, created, self._today if deal.outcome == "open" else deal.closed_on, self._period
+        )
         self._parts.add(part, deal.id)
         if part == deal.outcome:
             counts = self._ages.setdefault(days, {})
@@ -78,19 +79,24 @@ class ClosingFold:
             counts[key] = counts.get(key, 0) + 1
         return part, days
 
-    @staticmethod
-    def _part(outcome: Outcome, inside: bool, dated: bool, days: int) -> str:
-        if not inside:
-            return "outside_period"
-        if not dated:
-            return "no_closed_on"
-        if days < 0:
-            return "created_after_today" if outcome == "open" else "closed_before_created"
-        return outcome
-
     def done(self) -> ClosingTally:
         """What was counted so far, frozen."""
         return ClosingTally({days: dict(counts) for days, counts in self._ages.items()}, self._parts.done())
+
+
+def part_of(outcome: Outcome, created: date, end: date | None, period: Period | None) -> tuple[str, int]:
+    """The part of a :class:`ClosingTally` a deal comes to, and its age in days (of no meaning if it is left out).
+
+    ``end`` is the day on which it was closed; of an open deal, today.
+    """
+    days = 0 if end is None else (end - created).days
+    if not within(period, created):
+        return "outside_period", days
+    if end is None:
+        return "no_closed_on", days
+    if days < 0:
+        return ("created_after_today" if outcome == "open" else "closed_before_created"), days
+    return outcome, days
 
 
 @attrs.frozen(kw_only=True)

@@ -15,12 +15,13 @@ rates. What share of deals is won in the end, :mod:`~crmkit.analytics.win_curve`
 """
 
 from collections.abc import Iterable, Mapping
+from datetime import date
 from fractions import Fraction
 from typing import Literal, get_args
 
 import attrs
 
-from crmkit.analytics.facts import DealFact
+from crmkit.analytics.facts import DealFact, Outcome
 from crmkit.analytics.frame import Frame
 from crmkit.analytics.metric import Metric
 from crmkit.analytics.parts import Parts, PartsFold
@@ -31,7 +32,7 @@ from crmkit.errors import UsageError
 from crmkit.values import Period, local_date, zone
 from crmkit.values.text import shown
 
-__all__ = ["Counting", "Variant", "WinFold", "WinTally", "counted_by", "rate_of", "tally", "win_rate"]
+__all__ = ["Counting", "Variant", "WinFold", "WinTally", "counted_by", "part_of", "rate_of", "tally", "win_rate"]
 
 Variant = Literal["closed_count", "closed_amount", "created_cohort", "narrow", "broad"]
 Counting = Literal["closed", "created"]
@@ -82,7 +83,8 @@ class WinFold:
 
     def add(self, deal: DealFact) -> str:
         """Count a deal; the part it came to."""
-        part = self._part(deal)
+        inside = self._by == "closed" or within(self._period, local_date(deal.created_at, self._zone))
+        part = part_of(deal.outcome, deal.closed_on, inside, self._period, self._by)
         self._parts.add(part, deal.id)
         if part == "won":
             self._won.add(deal.amount, deal.closed_on)
@@ -90,22 +92,22 @@ class WinFold:
             self._lost.add(deal.amount, deal.closed_on)
         return part
 
-    def _part(self, deal: DealFact) -> str:
-        if self._period is None:
-            return deal.outcome
-        if self._by == "created":
-            day = local_date(deal.created_at, self._zone)
-        elif deal.outcome == "open":
-            return "open"
-        elif deal.closed_on is None:
-            return "no_closed_on"
-        else:
-            day = deal.closed_on
-        return deal.outcome if within(self._period, day) else "outside_period"
-
     def done(self) -> WinTally:
         """What was counted so far, frozen."""
         return WinTally(self._by, self._parts.done(), self._won.done(), self._lost.done())
+
+
+def part_of(outcome: Outcome, closed_on: date | None, created_inside: bool, period: Period | None, by: Counting) -> str:
+    """The part of a :class:`WinTally` a deal comes to; ``created_inside`` says whether it was created in the period."""
+    if period is None:
+        return outcome
+    if by == "created":
+        return outcome if created_inside else "outside_period"
+    if outcome == "open":
+        return "open"
+    if closed_on is None:
+        return "no_closed_on"
+    return outcome if within(period, closed_on) else "outside_period"
 
 
 def counted_by(variant: Variant) -> Counting:

@@ -1,5 +1,5 @@
-"""How deals go through stages: the intervals they leave behind, and what is wrong with some. Pure; no database."""
+"""How deals go through stages. Pure; no database."""
 
-from crmkit.pipelines.intervals import Fault, Step, faults, follow
+from crmkit.pipelines.intervals import Interval, Step, follow
 
-__all__ = ["Fault", "Step", "faults", "follow"]
+__all__ = ["Interval", "Step", "follow"]

@@ -1,17 +1,16 @@
-"""The intervals a deal leaves behind as it moves, and histories that cannot be.
+"""The intervals a deal leaves behind as it moves.
 
 An interval is anything with ``deal``, ``stage``, ``kind``, ``entered`` and ``left`` (None while the deal is there).
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
-from itertools import pairwise
-from typing import Any, Protocol
+from typing import Protocol
 from uuid import UUID
 
 import attrs
 
-__all__ = ["Fault", "Interval", "Step", "faults", "follow"]
+__all__ = ["Interval", "Step", "follow"]
 
 
 class Interval(Protocol):
@@ -37,15 +36,6 @@ class Step:
     begins: bool = False
 
 
-@attrs.frozen
-class Fault:
-    """What is wrong with the intervals of a deal: ``code`` for programs, ``message`` for people."""
-
-    deal: UUID
-    code: str
-    message: str
-
-
 def follow(intervals: Iterable[Interval], stage: UUID, since: datetime) -> Step:
     """What follows when a deal is in ``stage`` since an instant, given the intervals it has.
 
@@ -61,21 +51,3 @@ def follow(intervals: Iterable[Interval], stage: UUID, since: datetime) -> Step:
     before = [i for i in known if i.left == current.entered and i is not current]
     left: list[tuple[UUID, Mapping[str, datetime]]] = [(i.id, {"left": since}) for i in before]
     return Step((*left, (current.id, {"entered": since})))
-
-
-def faults(deal: Any, intervals: Iterable[Interval]) -> Iterator[Fault]:
-    """Everything that cannot be about the intervals of one deal, which has ``id``, ``stage`` and ``outcome``."""
-    known = sorted(intervals, key=lambda i: (i.entered, i.left is None, i.left or i.entered))
-    for i in known:
-        if i.left is not None and i.left < i.entered:
-            yield Fault(deal.id, "left_before_entered", f"left a stage at {i.left}, before it came at {i.entered}")
-    here = [i for i in known if i.left is None]
-    if len(here) > 1:
-        yield Fault(deal.id, "several_open", f"is in {len(here)} stages at once")
-    elif not here:
-        yield Fault(deal.id, "none_open", "is in no stage")
-    elif here[0].stage != deal.stage:
-        yield Fault(deal.id, "other_stage", "is in another stage than its intervals say")
-    for one, following in pairwise(known):
-        if one.left is not None and one.left > following.entered:
-            yield Fault(deal.id, "overlapping", f"came to a stage at {following.entered}, before it left at {one.left}")

@@ -158,7 +158,7 @@ class DealSplit(Record):
     plural="stage_intervals",
     title="id",
     link=True,
-    indexes=(("deal", "entered"), ("stage", "deal", "entered", "left")),
+    indexes=(("deal", "entered", "left", "stage", "position"), ("stage", "deal", "entered", "left")),
 )
 class StageInterval(Record):
     """The time a deal spent in a stage without leaving it; written by crmkit when a deal is made or moves.

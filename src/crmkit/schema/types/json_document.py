@@ -65,7 +65,9 @@ class _Copy:
     def _take(self, amount: int) -> None:
         self.left -= amount
         if self.left < 0:
-            raise InvalidValue(f"more than {MAX_SIZE:,} values and characters", code="too_large", hint="keep it in parts")
+            raise InvalidValue(
+                f"more than {MAX_SIZE:,} values and characters", code="too_large", hint="keep it in parts"
+            )
 
 
 def _number(value: float) -> float:

@@ -67,7 +67,7 @@ _RECORDS: tuple[tuple[str, str, str, tuple[tuple[str, str, str], ...]], ...] = (
         (),
     ),
     ("crm_role", "crm_role_history", ("name! name_key description description_key SLOTS"), ()),
-    ("crm_tag", "crm_tag_history", ("name! name_key SLOTS"), ()),
+    ("crm_tag", "crm_tag_history", ("name! name_key group group_key listed:integer SLOTS"), ()),
     (
         "crm_team",
         "crm_team_history",
@@ -81,7 +81,7 @@ _RECORDS: tuple[tuple[str, str, str, tuple[tuple[str, str, str], ...]], ...] = (
         (
             "name! name_key industry industry_key website website_key phone address:json parent:id "
             "annual_revenue:integer annual_revenue_currency headcount:integer description description_key "
-            "owner:id SLOTS"
+            "lifecycle lifecycle_reason lifecycle_reason_key owner:id SLOTS"
         ),
         (("fk_crm_account_owner", "owner", "crm_user"), ("fk_crm_account_parent", "parent", "crm_account")),
     ),
@@ -115,8 +115,11 @@ _RECORDS: tuple[tuple[str, str, str, tuple[tuple[str, str, str], ...]], ...] = (
     (
         "crm_segment",
         "crm_segment_history",
-        ("name! name_key on! on_key where:json! owner:id SLOTS"),
-        (("fk_crm_segment_owner", "owner", "crm_user"),),
+        (
+            "name! name_key on! on_key where:json! kind watched:integer roll:id basis:json task_on_enter "
+            "task_on_enter_key owner:id SLOTS"
+        ),
+        (("fk_crm_segment_owner", "owner", "crm_user"), ("fk_crm_segment_roll", "roll", "crm_tag")),
     ),
     (
         "crm_share",
@@ -136,7 +139,7 @@ _RECORDS: tuple[tuple[str, str, str, tuple[tuple[str, str, str], ...]], ...] = (
     (
         "crm_tagging",
         "crm_tagging_history",
-        ("tag:id! record_type! record_type_key record:id!"),
+        ("tag:id! record_type! record_type_key record:id! origin expires_at:integer"),
         (("fk_crm_tagging_tag", "tag", "crm_tag"),),
     ),
     (
