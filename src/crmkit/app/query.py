@@ -59,9 +59,8 @@ class Query(Generic[T]):
         Records without a value count as the least. Ties are broken by id, so the order is always total.
         """
         ordered = attrs.evolve(self, order=tuple(map(_sort_key, keys)))
-        binder = self.session.view.binder()
         for names, _ in ordered.order:
-            if not binder.column(names, self.type.key).field.type.sortable:
+            if not self.session.reader.sortable(self.type.key, names):
                 raise InvalidQuery(f"{'.'.join(names)} has no order", code="not_sortable", field=names[-1])
         return ordered
 

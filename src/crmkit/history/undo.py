@@ -1,5 +1,6 @@
 """What undoing a changeset would do today. Later work by others is kept, field by field, and said."""
 
+from collections.abc import Callable
 from typing import Any, Literal
 from uuid import UUID
 
@@ -16,7 +17,7 @@ __all__ = ["UndoEntry", "UndoResult", "UndoStep", "plan_undo"]
 class UndoStep:
     """What to do with one record: ``create`` it again as it was, ``update`` fields back, ``delete`` it, or nothing.
 
-    ``values`` are the fields to set back; ``kept`` names those that somebody changed since.
+    ``values`` are the fields an update sets back; ``kept`` names those that somebody changed since.
     """
 
     action: Literal["create", "update", "delete", "keep"]
@@ -25,19 +26,25 @@ class UndoStep:
     reason: str = ""
 
 
-def plan_undo(change: RecordChange, current: Any) -> UndoStep:
-    """The step that takes one change back, given the record as it is now (None if there is none)."""
+def plan_undo(change: RecordChange, current: Any, readable: Callable[[str], bool] = lambda _: True) -> UndoStep | None:
+    """The step that takes one change back, given the record as it is now (None if there is none).
+
+    Of an update it concerns the fields that are ``readable``; None if there are none.
+    """
     match change.kind:
         case "create":
             return _undo_create(change, current)
         case "delete":
             if current is not None:
                 return UndoStep("keep", reason="the record is there again")
-            return UndoStep("create", _values(change.before, change))
+            return UndoStep("create")
     if current is None:
         return UndoStep("keep", reason="the record was deleted since")
-    kept = tuple(f.key for f in change.fields if current[f.key] not in (f.after, f.before))
-    values = {f.key: f.before for f in change.fields if f.key not in kept and current[f.key] != f.before}
+    fields = [f for f in change.fields if readable(f.key)]
+    if not fields:
+        return None
+    kept = tuple(f.key for f in fields if current[f.key] not in (f.after, f.before))
+    values = {f.key: f.before for f in fields if f.key not in kept and current[f.key] != f.before}
     if not values:
         return UndoStep("keep", kept=kept, reason="edited since" if kept else "as it was already")
     return UndoStep("update", values, kept)
@@ -52,6 +59,8 @@ def _undo_create(change: RecordChange, current: Any) -> UndoStep:
 
 def _edited(then: Any, now: Any) -> tuple[str, ...]:
     """The fields in which a record differs from one of its versions."""
+    if then is now:
+        return ()
     keys = (*(f.key for f in record_type_of(now).fields), *now.custom)
     return tuple(key for key in keys if _value(then, key) != now[key])
 
@@ -61,10 +70,6 @@ def _value(record: Any, key: str) -> Any:
         return record[key]
     except KeyError:
         return None
-
-
-def _values(record: Any, change: RecordChange) -> dict[str, Any]:
-    return {f.key: record[f.key] for f in change.fields}
 
 
 @attrs.frozen

@@ -13,7 +13,8 @@ from crmkit.sdk.command import Command, command
 
 __all__ = ["Undo"]
 
-_Planned = tuple[RecordChange, UndoStep]
+_Planned = tuple[RecordChange, UndoStep, Any]
+"""A change, what to do about it, and the record as it is now."""
 
 
 @command("changeset.undo")
@@ -48,9 +49,9 @@ class Undo(Command[UndoResult]):
         order = {key: i for i, key in enumerate(me.schema.types)}
         for action in actions:
             by_type: dict[str, list[_Planned]] = {}
-            for change, step in planned:
-                if step.action == action:
-                    by_type.setdefault(change.type_key, []).append((change, step))
+            for one in planned:
+                if one[1].action == action:
+                    by_type.setdefault(one[0].type_key, []).append(one)
             for type_key in sorted(by_type, key=order.__getitem__, reverse=action == "delete"):
                 _apply(me, type_key, action, by_type[type_key], outcome)
 
@@ -70,17 +71,12 @@ def _plan(me: Any, changeset_id: UUID, types: frozenset[str] | None) -> tuple[li
     planned: list[_Planned] = []
     kept: list[UndoEntry] = []
     wanted = (lambda key: key not in DEFINING) if types is None else types.__contains__
-    changes = list(me.history(trusted=True).changes(changeset_id, wanted))
-    by_type: dict[str, list[UUID]] = {}
-    for change in changes:
-        by_type.setdefault(change.type_key, []).append(change.id)
-    current = {r.id: r for key, ids in by_type.items() for r in me.system_reader.by_ids(key, ids)}
-    for change in changes:
-        step = _in_sight(me, change, current.get(change.id))
+    for change, current in me.history(trusted=True).beside(changeset_id, me.system_reader, wanted):
+        step = _in_sight(me, change, current)
         if step is None:
             continue
         if step.action != "keep":
-            planned.append((change, step))
+            planned.append((change, step, current))
         if step.action == "keep" or step.kept:
             kept.append(UndoEntry(change.type_key, change.id, step.kept, step.reason or "edited since"))
     return planned, kept
@@ -97,41 +93,44 @@ def _in_sight(me: Any, change: RecordChange, current: Any) -> UndoStep | None:
     def readable(key: str) -> bool:
         return bool(me.may_read(change.type_key, key, row))
 
-    if change.kind == "update":
-        change = attrs.evolve(change, fields=tuple(f for f in change.fields if readable(f.key)))
-        if not change.fields:
-            return None
-    step = plan_undo(change, current)
-    return attrs.evolve(step, kept=tuple(filter(readable, step.kept)))
+    step = plan_undo(change, current, readable)
+    if step is None:
+        return None
+    return attrs.evolve(step, kept=tuple(filter(readable, step.kept))) if step.kept else step
 
 
 def _apply(me: Any, type_key: str, action: str, steps: list[_Planned], outcome: _Buckets) -> None:
     """Does the steps, and those that were refused again as long as that helps: records may refer to one another."""
     refused: dict[int, tuple[Problem, ...]] = {}
+    # What other steps have changed meanwhile is refused for its version, and read again.
+    known = {current.id: current for _, _, current in steps if current is not None}
     while steps:
-        refused = _tried(me, type_key, action, steps)
-        for i, (change, step) in enumerate(steps):
+        refused = _tried(me, type_key, action, steps, known)
+        for i, (change, step, _) in enumerate(steps):
             if i not in refused:
                 fields = tuple(step.values) if action == "update" else ()
                 outcome.reverted.append(UndoEntry(type_key, change.id, fields, _REVERTED[action]))
-        if len(refused) == len(steps):
+        if len(refused) == len(steps) and not known:
             break
-        steps = [steps[i] for i in refused]
-    for i, (change, step) in enumerate(steps):
+        steps, known = [steps[i] for i in refused], {}
+    for i, (change, step, _) in enumerate(steps):
         fields = tuple(step.values) if action == "update" else ()
         reason = "; ".join(p.message for p in refused[i])
         outcome.refused.append(UndoEntry(type_key, change.id, fields, reason, refused[i]))
 
 
-def _tried(me: Any, type_key: str, action: str, steps: list[_Planned]) -> dict[int, tuple[Problem, ...]]:
+def _tried(
+    me: Any, type_key: str, action: str, steps: list[_Planned], known: dict[UUID, Any]
+) -> dict[int, tuple[Problem, ...]]:
     tally = Tally()
     writes = me.writes()
     if action == "create":
-        writes.restore(type_key, [(i, change.before) for i, (change, _) in enumerate(steps)], tally)
+        writes.restore(type_key, [(i, change.before) for i, (change, _, _) in enumerate(steps)], tally)
     elif action == "update":
-        writes.update(type_key, [(i, change.id, step.values) for i, (change, step) in enumerate(steps)], tally)
+        values = [(i, change.id, step.values) for i, (change, step, _) in enumerate(steps)]
+        writes.update(type_key, values, tally, known=known)
     else:
-        writes.delete(type_key, [(i, change.id) for i, (change, _) in enumerate(steps)], tally)
+        writes.delete(type_key, [(i, change.id) for i, (change, _, _) in enumerate(steps)], tally, known=known)
     return tally.problems
 
 
