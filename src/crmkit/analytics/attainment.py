@@ -114,7 +114,8 @@ def attainment_of(
     variant = "team_quota" if team_quota is not None else "sum_of_quotas"
     return Attainment(
         team=_attained(
-            variant, counted.won.worth(frame), counted.won.counted, counted.won.without, team_goal, left_out, common
+            variant, counted.won.worth(frame), counted.won.counted, counted.won.without, team_goal, left_out,
+            {**common, "members": counted.parts.members(frame)},
         ),
         owners={
             owner: _attained(

@@ -18,9 +18,9 @@ class Frame:
     """The surroundings of a metric.
 
     ``as_of`` is the instant at which the facts are known. Days are of ``zone``. Amounts are told in ``currency``, or,
-    if that is None, in the one currency all of them have; unlike ones need ``rates`` and ``policy``: ``booking`` (the rate
-    of the day the amount belongs to), ``current`` (of the day of ``as_of``), ``budget`` (the planned rate). ``scope``
-    says whose view the facts are, ``members`` whether metrics list the ids behind them.
+    if that is None, in the one currency all of them have; unlike ones need ``rates`` and ``policy``: ``booking`` (the
+    rate of the day the amount belongs to), ``current`` (of the day of ``as_of``), ``budget`` (the planned rate).
+    ``scope`` says whose view the facts are, ``members`` whether metrics list the ids behind them.
     """
 
     as_of: datetime

@@ -30,8 +30,8 @@ class Metric:
     0 to 1, durations are days, money is rounded once, half to even, to a ten-thousandth; ``exact`` is the same number
     unrounded, where it is rational (of money: in units of the currency). ``n`` counts what the number rests on.
     ``numerator`` and ``denominator`` are what was divided: counts, or amounts in the frame's currency. ``excluded``
-    says how many were left out for which reason, ``censored`` how many have not ended yet and count as such. ``members``
-    holds the ids behind each part, if the frame asked for them. ``notes`` are sentences a reader must know.
+    says how many were left out for which reason, ``censored`` how many have not ended yet and count as such.
+    ``members`` holds the ids behind each part, if the frame asked for them. ``notes`` are sentences a reader must know.
     """
 
     name: str

@@ -77,10 +77,17 @@ class Foundation:
         tenant, version = session.tenant.id, session.state.schema_version
         cached = self._schemas.get(tenant)
         own = session.touched(SCHEMA_TYPES)
-        if cached is not None and cached[0] == version and session.as_of is None and not own:
+
+        def load() -> TenantSchema:
+            return load_schema(session.reading(session.base_view()), self.declared, self.field_types)
+
+        if session.as_of is not None:
+            # What was recorded by then changes with the next change of definitions at the earliest.
+            return self.shelf.get(("past", tenant, version, session.as_of), load)
+        if cached is not None and cached[0] == version and not own:
             return cached[1]
-        loaded = load_schema(session.reading(session.base_view()), self.declared, self.field_types)
-        if session.as_of is None and not own:
+        loaded = load()
+        if not own:
             self._schemas[tenant] = (version, loaded)
         return loaded
 

@@ -55,15 +55,20 @@ class TenantSchema:
 
 
 def load_schema(reader: Reader, declared: Schema, field_types: Mapping[str, type[FieldType]]) -> TenantSchema:
-    """The schema of the reader's tenant, at the reader's instant."""
+    """The schema of the reader's tenant, at the reader's instant; of equal contents, the same."""
     objects = list(reader.records("custom_object"))
     fields = list(reader.records("custom_field"))
     segments = list(reader.records("segment"))
     made = [ObjectDefinition(o.key, o.plural, o.label) for o in objects]
     added = [field_definition(f) for f in fields]
     named = {fold(s.name): (s.on, s.where) for s in segments}
-    schema = tenant_schema(declared, made, added, field_types, declared.types[BASE_OBJECT])
-    return TenantSchema(schema, named, _token(made, added, named))
+    token = _token(made, added, named)
+
+    def make() -> TenantSchema:
+        schema = tenant_schema(declared, made, added, field_types, declared.types[BASE_OBJECT])
+        return TenantSchema(schema, named, token)
+
+    return reader.shelf.get(("schema", token), make)
 
 
 def _token(*contents: Any) -> str:

@@ -21,7 +21,12 @@ def outbox_of(work: Work) -> Outbox:
 
 def note(work: Work, changeset_id: UUID) -> bool:
     """Note the plugins that listen to what was written, none of what it did itself; whether there are any."""
-    plugins = {name for key in work.written for name in work.listeners(HOOK, key)} - {work.origin}
+    plugins = {
+        name
+        for key, alike in work.written.items()
+        for name in work.listeners(HOOK, key)
+        if alike is None or any(work.crm.plugins.concerned(name, values) for values in alike)
+    } - {work.origin}
     if not plugins:
         return False
     parked = "parked: plugins answer each other without end" if _depth(work) > _MAX_DEPTH else None

@@ -109,7 +109,7 @@ class Referrers:
     def links(self, ids: Sequence[UUID]) -> Iterator[tuple[str, list[UUID]]]:
         """The links that go with these records, by type."""
         for other, f in self._fields(link=True):
-            found = [r.id for r in self.work.system_reader.referring(other.key, f.key, ids)]
+            found = list(self.work.system_reader.referrers(other.key, f.key, ids))
             if found:
                 yield other.key, found
 

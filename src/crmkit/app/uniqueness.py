@@ -23,7 +23,7 @@ def uniqueness_check(
     wanted = {
         key: tuple([change.values[f.key] for f in fields])
         for change in changes
-        if (key := keys[change.id]) is not None and any(news(change, f.key) for f in fields)
+        if (key := keys[change.id]) is not None and (change.before is None or any(news(change, f.key) for f in fields))
     }
     if not wanted:
         return None
@@ -42,5 +42,10 @@ def uniqueness_check(
 
 def _unique_key(fields: tuple[Field, ...], values: Mapping[str, Any]) -> tuple[str, ...] | None:
     """What must not occur twice; None where a field has no value, which is never a duplicate."""
-    key = [None if (value := values[f.key]) is None else unique_text(f, value) for f in fields]
-    return None if None in key else tuple(key)  # type: ignore[arg-type]
+    key = []
+    for f in fields:
+        value = values[f.key]
+        if value is None:
+            return None
+        key.append(unique_text(f, value))
+    return tuple(key)

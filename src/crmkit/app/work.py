@@ -3,7 +3,7 @@
 Write path, queries and commands stand on this; the session adds the collections and the frame.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import date, datetime
 from functools import cached_property
@@ -85,7 +85,8 @@ class Work:
         self._undoes: UUID | None = None
         self.undoing = False
         self._bumps: set[str] = set()
-        self.written: set[str] = set()
+        self.written: dict[str, tuple[Mapping[str, Any], ...] | None] = {}
+        """By record type: the values that many records were given at once, or None once any was written by itself."""
         self._closed = False
         self._who = who
         self._resolve()
@@ -237,7 +238,7 @@ class Work:
         unit of work is as if it had not been tried, and goes on.
         """
         self.may_write()
-        before = self._stamp, set(self._bumps), set(self.written), list(self._commands)
+        before = self._stamp, set(self._bumps), dict(self.written), list(self._commands)
         if self._doing == 0:
             self.note(command)
         self._doing += 1
@@ -300,10 +301,11 @@ class Work:
             self._stamp = Stamp(self.ids.new(), to_micros(self.crm.clock.now()), self.actor.id)
         return Writer(self.crm.database, self.crm.shelf, self.unit, self.view, self._stamp)
 
-    def wrote(self, type_key: str) -> None:
-        """A record of the type was written: forget what may no longer be true."""
+    def wrote(self, type_key: str, alike: Mapping[str, Any] | None = None) -> None:
+        """Records of the type were written, many ``alike`` or each by itself: forget what may no longer be true."""
         self.judge.forget()
-        self.written.add(type_key)
+        before = self.written.get(type_key, ())
+        self.written[type_key] = None if alike is None or before is None else (*before, alike)
         if type_key in SCHEMA_TYPES or type_key in POLICY_TYPES:
             self._bumps.add(type_key)
             self._resolve()

@@ -30,6 +30,8 @@ BLOCK = 1_000
 """Records written together: one look-up of references and unique values for each block."""
 
 T = TypeVar("T")
+_NOTHING: Mapping[UUID, Any] = {}
+_ANY = Reference("*")
 
 
 @attrs.frozen
@@ -80,16 +82,20 @@ class WritePath:
         tally: Tally,
         form: Form = "python",
         progress: Callable[[int], None] | None = None,
+        known: Mapping[UUID, Any] = _NOTHING,
     ) -> None:
-        """Updates records: row, record or id, values. A record that changed since it was read is refused."""
+        """Updates records: row, record or id, values. A record that changed since it was read is refused.
+
+        ``known`` are records that were just read in full; if somebody has changed one since, its row is refused.
+        """
         record_type = self.session.type_of(type_key)
         if type_key in DEFINITIONS:
             rows = ((row, target, stored(values)) for row, target, values in rows)  # type: ignore[misc]
         for block in apart(rows, BLOCK, lambda row: row[1]):
-            current = self._current(type_key, [target for _, target, _ in block])
+            current = self._current(type_key, [target for _, target, _ in block], known)
 
             def change(
-                row: int, item: tuple[int, Any, Mapping[str, Any]], current: dict[UUID, Any] = current
+                row: int, item: tuple[int, Any, Mapping[str, Any]], current: Mapping[UUID, Any] = current
             ) -> Change | None:
                 return self._edited(record_type, row, item[1], item[2], form, current)
 
@@ -123,7 +129,8 @@ class WritePath:
             raise Conflict(f"some of the {record_type.plural} changed in between", hint="run it again")
         for i, record_id in enumerate(ids):
             tally.did(i, "updated", record_id)
-        session.wrote(type_key)
+        if ids:
+            session.wrote(type_key, values)
         return True
 
     def _check_references(self, record_type: RecordType, values: Mapping[str, Any]) -> None:
@@ -140,13 +147,17 @@ class WritePath:
         rows: Iterable[tuple[int, Any]],
         tally: Tally,
         progress: Callable[[int], None] | None = None,
+        known: Mapping[UUID, Any] = _NOTHING,
     ) -> None:
-        """Deletes records: they move to history. Links to them go with them; other references refuse the delete."""
+        """Deletes records: they move to history. Links to them go with them; other references refuse the delete.
+
+        ``known`` as in ``update``.
+        """
         record_type = self.session.type_of(type_key)
         for block in apart(rows, BLOCK, lambda row: row[1]):
-            current = self._current(type_key, [target for _, target in block])
+            current = self._current(type_key, [target for _, target in block], known)
 
-            def change(row: int, target: Any, current: dict[UUID, Any] = current) -> Change:
+            def change(row: int, target: Any, current: Mapping[UUID, Any] = current) -> Change:
                 before = self._target(record_type, target, current, "delete")
                 return Change("delete", type_key, before.id, before, {}, frozenset(), row)
 
@@ -197,7 +208,7 @@ class WritePath:
                 if change is not None:
                     changes.append(change)
                 else:
-                    tally.did(row, "unchanged", Reference("*").parse(item[1]))  # type: ignore[index]
+                    tally.did(row, "unchanged", _ANY.parse(item[1]))  # type: ignore[index]
         return changes
 
     def _new(
@@ -237,13 +248,18 @@ class WritePath:
         if not self.session.judge.allows(record_type.key, action, row):
             raise _denied(action, record_type)
 
-    def _current(self, type_key: str, targets: Sequence[Any]) -> dict[UUID, Any]:
+    def _current(
+        self, type_key: str, targets: Sequence[Any], known: Mapping[UUID, Any] = _NOTHING
+    ) -> Mapping[UUID, Any]:
         ids = [record_id for target in targets if (record_id := id_of(target)) is not None]
-        return {r.id: r for r in self.session.system_reader.by_ids(type_key, ids)}
+        unknown = [record_id for record_id in ids if record_id not in known]
+        if not unknown:
+            return known
+        return {**known, **{r.id: r for r in self.session.system_reader.by_ids(type_key, unknown)}}
 
     def _target(self, record_type: RecordType, target: Any, current: Mapping[UUID, Any], action: str) -> Any:
         """The record as it is now, if the actor sees it, may do this, and has not read an older version."""
-        before = current.get(Reference("*").parse(target))
+        before = current.get(target if type(target) is UUID else _ANY.parse(target))
         if before is None or not (self.trusted or self.session.judge.sees(record_type.key, before)):
             raise NotFound(f"there is no such {record_type.label.lower()}", field="id")
         if not self.trusted:
@@ -277,6 +293,8 @@ class WritePath:
 
 def _given(record_type: RecordType, values: Any) -> frozenset[str]:
     """The fields somebody set: all keys of a mapping; of a draft what is not as it is by itself."""
+    if type(values) is dict:
+        return frozenset(values)
     if not isinstance(values, Record):
         return frozenset(values) if isinstance(values, Mapping) else frozenset()
     declared = (f.key for f in record_type.declared if getattr(values, f.key, None) not in (None, f.default))

@@ -14,7 +14,7 @@ from crmkit.store.unit import Unit
 
 __all__ = ["FieldChange", "History", "RecordChange", "Version", "differences"]
 
-_BLOCK = 500
+_BLOCK = 1_000
 
 
 @attrs.frozen
@@ -34,7 +34,12 @@ class RecordChange:
     id: UUID
     before: Record | None
     after: Record | None
-    fields: tuple[FieldChange, ...]
+    _type: RecordType = attrs.field(repr=False, eq=False)
+
+    @property
+    def fields(self) -> tuple[FieldChange, ...]:
+        """The fields that differ, compared anew each time."""
+        return differences(self._type, self.before, self.after)
 
     @property
     def kind(self) -> str:
@@ -79,21 +84,38 @@ class History:
 
         Records the reader may not see are left out.
         """
-        touched = (t for t in self.changesets.touched(self.unit, changeset_id) if wanted(t.type_key))
-        for type_key, group in groupby(touched, key=lambda t: t.type_key):
-            if type_key not in self.versions.view.schema.types:
-                continue
-            for block in _blocks(group):
-                yield from self._changes_of(type_key, block)
+        for type_key, block in self._touched(changeset_id, wanted):
+            found = self.versions.by_ids(type_key, [t.id for t in block])
+            yield from self._changes_of(type_key, block, found)
 
-    def _changes_of(self, type_key: str, block: list[Touched]) -> Iterator[RecordChange]:
+    def beside(
+        self, changeset_id: UUID, live: Reader, wanted: Callable[[str], bool] = lambda _: True
+    ) -> Iterator[tuple[RecordChange, Any]]:
+        """Each change beside the record as it is now, or None; ``live`` and ``versions`` must see everything."""
+        former = attrs.evolve(self.versions, view=attrs.evolve(self.versions.view, reading="ended"))
+        for type_key, block in self._touched(changeset_id, wanted):
+            now = {r.id: r for r in live.by_ids(type_key, [t.id for t in block])}
+            # What the changeset created and nobody has changed since needs no other reading.
+            old = [t.id for t in block if t.before is not None or t.id not in now or now[t.id].version != t.after]
+            found = [*now.values(), *former.by_ids(type_key, old)]
+            for change in self._changes_of(type_key, block, found):
+                yield change, now.get(change.id)
+
+    def _touched(self, changeset_id: UUID, wanted: Callable[[str], bool]) -> Iterator[tuple[str, list[Touched]]]:
+        touched = (t for t in self.changesets.touched(self.unit, changeset_id, wanted) if wanted(t.type_key))
+        for type_key, group in groupby(touched, key=lambda t: t.type_key):
+            if type_key in self.versions.view.schema.types:
+                for block in _blocks(group):
+                    yield type_key, block
+
+    def _changes_of(self, type_key: str, block: list[Touched], records: Iterable[Any]) -> Iterator[RecordChange]:
         record_type = self.versions.view.schema.type(type_key)
-        found = {(r.id, r.version): r for r in self.versions.by_ids(type_key, [t.id for t in block])}
+        found = {(r.id, r.version): r for r in records}
         for t in block:
             before = None if t.before is None else found.get((t.id, t.before))
             after = None if t.after is None else found.get((t.id, t.after))
             if before is not None or after is not None:
-                yield RecordChange(type_key, t.id, before, after, differences(record_type, before, after))
+                yield RecordChange(type_key, t.id, before, after, record_type)
 
     def timeline(self, type_key: str, record_id: UUID) -> list[Version]:
         """The versions of one record and its deletions, oldest first, as far as the reader may see them."""

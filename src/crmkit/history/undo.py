@@ -1,5 +1,6 @@
 """What undoing a changeset would do today. Later work by others is kept, field by field, and said."""
 
+from collections.abc import Callable
 from typing import Any, Literal
 from uuid import UUID
 
@@ -16,7 +17,7 @@ __all__ = ["UndoEntry", "UndoResult", "UndoStep", "plan_undo"]
 class UndoStep:
     """What to do with one record: ``create`` it again as it was, ``update`` fields back, ``delete`` it, or nothing.
 
-    ``values`` are the fields to set back; ``kept`` names those that somebody changed since.
+    ``values`` are the fields an update sets back; ``kept`` names those that somebody changed since.
     """
 
     action: Literal["create", "update", "delete", "keep"]
@@ -25,10 +26,16 @@ class UndoStep:
     reason: str = ""
 
 
-def plan_undo(change: RecordChange, current: Any, together: frozenset[str] = frozenset()) -> UndoStep:
+def plan_undo(
+    change: RecordChange,
+    current: Any,
+    readable: Callable[[str], bool] = lambda _: True,
+    together: frozenset[str] = frozenset(),
+) -> UndoStep | None:
     """The step that takes one change back, given the record as it is now (None if there is none).
 
-    Of fields that belong ``together`` all are set back, or none.
+    Of an update it concerns the fields that are ``readable``; None if there are none. Of fields that belong
+    ``together`` all are set back, or none.
     """
     match change.kind:
         case "create":
@@ -36,13 +43,16 @@ def plan_undo(change: RecordChange, current: Any, together: frozenset[str] = fro
         case "delete":
             if current is not None:
                 return UndoStep("keep", reason="the record is there again")
-            return UndoStep("create", _values(change.before, change))
+            return UndoStep("create")
     if current is None:
         return UndoStep("keep", reason="the record was deleted since")
+    fields = [f for f in change.fields if readable(f.key)]
+    if not fields:
+        return None
     edited = {f.key for f in change.fields if current[f.key] not in (f.after, f.before)}
     held = edited | together if edited & together else edited
-    kept = tuple(f.key for f in change.fields if f.key in held)
-    values = {f.key: f.before for f in change.fields if f.key not in kept and current[f.key] != f.before}
+    kept = tuple(f.key for f in fields if f.key in held)
+    values = {f.key: f.before for f in fields if f.key not in held and current[f.key] != f.before}
     if not values:
         return UndoStep("keep", kept=kept, reason="edited since" if kept else "as it was already")
     return UndoStep("update", values, kept)
@@ -57,6 +67,8 @@ def _undo_create(change: RecordChange, current: Any) -> UndoStep:
 
 def _edited(then: Any, now: Any) -> tuple[str, ...]:
     """The fields in which a record differs from one of its versions."""
+    if then is now:
+        return ()
     keys = (*(f.key for f in record_type_of(now).fields), *now.custom)
     return tuple(key for key in keys if _value(then, key) != now[key])
 
@@ -66,10 +78,6 @@ def _value(record: Any, key: str) -> Any:
         return record[key]
     except KeyError:
         return None
-
-
-def _values(record: Any, change: RecordChange) -> dict[str, Any]:
-    return {f.key: record[f.key] for f in change.fields}
 
 
 @attrs.frozen

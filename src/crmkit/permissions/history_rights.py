@@ -3,8 +3,7 @@
 import attrs
 
 from crmkit.permissions.policy import Policy
-from crmkit.query.lift import Lifted, lift
-from crmkit.query.nodes import all_of
+from crmkit.query.lift import Lifted
 
 __all__ = ["HistoryRights"]
 
@@ -22,8 +21,7 @@ class HistoryRights:
 
     def rows(self, type_key: str) -> Lifted:
         """Which versions of records of the type the actor may read."""
-        conditions = (self.policy.conditions(type_key, action) for action in ("read", "history"))
-        return lift(all_of(conditions), self.policy.actor.ids)
+        return self.policy.scope(type_key, "read", "history")
 
     def scope(self, type_key: str, action: str) -> Lifted:
         """As the policy says."""

@@ -58,7 +58,7 @@ class Policy:
     actor: Actor
     rules: tuple[Rule, ...] = attrs.field(converter=_as_tuple)
     schema: Schema = attrs.field(repr=False)
-    _scopes: dict[tuple[str, str], Lifted] = attrs.field(init=False, repr=False, factory=dict)
+    _scopes: dict[tuple[str, ...], Lifted] = attrs.field(init=False, repr=False, factory=dict)
     _fields: dict[tuple[str, str], bool | Lifted] = attrs.field(init=False, repr=False, factory=dict)
     _writable: dict[tuple[str, str, str], bool | Lifted] = attrs.field(init=False, repr=False, factory=dict)
     _reaches: dict[tuple[str, str, str, str | None], Reach] = attrs.field(init=False, repr=False, factory=dict)
@@ -78,17 +78,18 @@ class Policy:
         """Which records of the type the actor may read."""
         return self.scope(type_key, "read")
 
-    def scope(self, type_key: str, action: str) -> Lifted:
-        """On which records of the type the action is allowed.
+    def scope(self, type_key: str, *actions: str) -> Lifted:
+        """On which records of the type the action is allowed, or all of several actions.
 
         Of ``create``, the values of the new record are tested instead of a row: who may create own records only must
         be their owner.
         """
+        key = (type_key, *actions)
         try:
-            return self._scopes[type_key, action]
+            return self._scopes[key]
         except KeyError:
-            found = lift(self.conditions(type_key, action), self.actor.ids)
-            return self._scopes.setdefault((type_key, action), found)
+            found = lift(all_of([self.conditions(type_key, action) for action in actions]), self.actor.ids)
+            return self._scopes.setdefault(key, found)
 
     def may(self, type_key: str, action: str) -> bool:
         """Whether the action is allowed on any record of the type at all."""

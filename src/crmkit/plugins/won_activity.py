@@ -1,10 +1,11 @@
 """When a deal is won, a note is written into its timeline. What an import brings was won before, and needs none."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from crmkit.sdk import Committed, hookimpl
 
-__all__ = ["crmkit_after_commit", "listens_to", "name", "role"]
+__all__ = ["concerned", "crmkit_after_commit", "listens_to", "name", "role"]
 
 name = "won_activity"
 listens_to = ("deal",)
@@ -23,6 +24,11 @@ def crmkit_after_commit(session: Any, changes: tuple[Committed, ...]) -> None:
             if change.type_key == "deal" and _was_won(change.before, change.after)
         ]
         session.activities.create_many(map(_note, won), stop=True)
+
+
+def concerned(values: Mapping[str, Any]) -> bool:
+    """Only a change of outcome wins a deal."""
+    return "outcome" in values
 
 
 def _was_won(before: Any, after: Any) -> bool:

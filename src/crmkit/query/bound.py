@@ -135,8 +135,11 @@ class Comparison(Bound):
         else:
             value, unit = self.right.value(context, row)
             operands = (value,)
-        if left is None or any(o is None for o in operands):
+        if left is None:
             return None
+        for operand in operands:
+            if operand is None:
+                return None
         # A list of nothing has no unit, and holds no value of any.
         if operands and left_unit != unit:
             return None

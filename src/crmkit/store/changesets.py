@@ -1,6 +1,6 @@
 """Changesets: who changed what, when, by which command; and which records one touched."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from typing import Any, Literal
 from uuid import UUID
@@ -131,9 +131,13 @@ class Changesets:
         )
         return [self._changeset(row) for row in unit.read(statement, {"tenant": self.tenant_id, "size": limit})]
 
-    def touched(self, unit: Unit, changeset_id: UUID) -> Iterator[Touched]:
-        """The records a changeset touched, by type in the schema's order and by id."""
+    def touched(
+        self, unit: Unit, changeset_id: UUID, wanted: Callable[[str], bool] = lambda _: True
+    ) -> Iterator[Touched]:
+        """The records a changeset touched, by type in the schema's order and by id, of the declared types wanted."""
         for type_key, live in self.tables.live.items():
+            if not wanted(type_key):
+                continue
             history = self.tables.history[type_key]
             statement = self._prepared(
                 ("touched", type_key), lambda live=live, history=history: _touched(live, history)
@@ -160,6 +164,10 @@ class Changesets:
         for row in rows:
             by_id.setdefault(row[0], []).append(row)
         for raw, versions in by_id.items():
+            if len(versions) == 1 and versions[0][3] and not versions[0][4]:
+                _, kind, version, *_ = versions[0]
+                yield Touched(kind or type_key, self.codec.id_out(raw), None, version)
+                continue
             made = [v[2] for v in versions if v[3]]
             found = [v[2] for v in versions if v[4] and not v[3]]
             last = max(v[2] for v in versions)

@@ -31,6 +31,8 @@ Sorting: TypeAlias = tuple[tuple[tuple[str, ...], bool], ...]
 """Sort keys: path and whether descending. Records without a value are the least: first ascending, last descending."""
 
 _PAGE = 500
+_LISTED = 512
+"""So many ids stand in one list."""
 _SUMMABLE = (Integer, Decimal, Duration, Money)
 
 
@@ -154,42 +156,60 @@ class Reader:
 
     def by_ids(self, type_key: str, ids: Sequence[UUID]) -> list[Any]:
         """The readable records among these ids, in no order."""
-        found: list[Any] = []
-        for at in range(0, len(ids), _PAGE):
-            where, _ = _among(ids[at : at + _PAGE])
-            found += self.records(type_key, where)
-        return found
+        return list(self.referring(type_key, "id", ids))
 
     def referring(self, type_key: str, field: str, ids: Sequence[UUID]) -> Iterator[Any]:
-        """The readable records whose reference field holds one of these ids."""
-        for at in range(0, len(ids), _PAGE):
-            where, _ = _among(ids[at : at + _PAGE], field)
-            yield from self.records(type_key, where)
+        """The readable records whose reference field (or id) holds one of these ids."""
+        for plan, rows in self._holding(type_key, field, ids, records=True):
+            yield from plan.extra[1].read(rows)
+
+    def referrers(self, type_key: str, field: str, ids: Sequence[UUID]) -> Iterator[UUID]:
+        """The ids of the readable records whose reference field holds one of these ids."""
+        for _, rows in self._holding(type_key, field, ids, records=False):
+            yield from (self.view.codec.id_out(row[0]) for row in rows)
 
     def existing(self, type_key: str, ids: Sequence[UUID]) -> list[UUID]:
         """Which of these ids are readable records of the type."""
-        found: list[UUID] = []
-        for at in range(0, len(ids), _PAGE):
-            where, width = _among(ids[at : at + _PAGE])
+        return list(self.referrers(type_key, "id", ids))
 
-            def make(where: Lifted = where) -> Plan:
-                draft = Draft(self.view, type_key)
-                conditions = draft.conditions(where)
-                statement = select(draft.source.part(SYSTEM_FIELDS["id"], 0)).where(*conditions)
-                return draft.finish(self.database, statement)
+    def _holding(
+        self, type_key: str, field: str, ids: Sequence[UUID], *, records: bool
+    ) -> Iterator[tuple[Plan, list[tuple[Any, ...]]]]:
+        """Rows of a list of ids at a time."""
+        for at in range(0, len(ids), _LISTED):
+            block = ids[at : at + _LISTED]
+            # Rounded up to a power of two, which keeps the number of different statements small.
+            width = 1 << (len(block) - 1).bit_length()
+            plan = self.shelf.get(
+                self.view.key("holding", type_key, field, width, records),
+                lambda width=width: self._holding_plan(type_key, field, width, records),  # type: ignore[misc]
+            )
+            encode = plan.extra[0]
+            binds = self.view.parameters(plan, ())
+            binds |= {f"listed{i}": encode(record_id) for i, record_id in enumerate(block)}
+            last = encode(block[-1])
+            binds |= {f"listed{i}": last for i in range(len(block), width)}
+            yield plan, self.unit.read(plan.statement, binds)
 
-            plan = self.shelf.get(self.view.key("existing", type_key, width), make)
-            rows = self.unit.read(plan.statement, self.view.parameters(plan, where.values))
-            found += [self.view.codec.id_out(row[0]) for row in rows]
-        return found
+    def _holding_plan(self, type_key: str, field: str, width: int, records: bool) -> Plan:
+        draft = Draft(self.view, type_key)
+        conditions = draft.conditions(EVERYTHING)
+        column = draft.binder.column((field,), type_key)
+        listed: list[Any] = [expression.bindparam(f"listed{i}") for i in range(width)]
+        conditions.append(column.where(draft.context, draft.source, lambda place, f: place.part(f, 0).in_(listed)))
+        layout = self.view.layout(type_key, self.shelf)
+        cells = self._selected(draft, layout) if records else [draft.source.part(SYSTEM_FIELDS["id"], 0)]
+        encode = draft.source.encoder(column.field, 0)
+        return draft.finish(self.database, select(*cells).where(*conditions), (encode, layout))
 
     def ended(self, type_key: str, ids: Sequence[UUID]) -> dict[UUID, tuple[int, int]]:
         """Of records that have history: the last version there, and until when it held (microseconds since 1970)."""
         record_type, codec = self.view.schema.type(type_key), self.view.codec
         history = self.view.tables.history_of(record_type)
         found: dict[UUID, tuple[int, int]] = {}
-        for at in range(0, len(ids), _PAGE):
-            where, width = _among(ids[at : at + _PAGE])
+        for at in range(0, len(ids), _LISTED):
+            block = ids[at : at + _LISTED]
+            width = 1 << (len(block) - 1).bit_length()
 
             def make(width: int = width) -> Any:
                 among: list[Any] = [expression.bindparam(f"id{n}") for n in range(width)]
@@ -198,7 +218,8 @@ class Reader:
                 return self.database.prepare(last.group_by(history.c["id"]))
 
             statement = self.shelf.get(("ended", history.name, width), make)
-            binds = {f"id{n}": codec.id_in(record_id) for n, record_id in enumerate(where.values)}
+            padded = [*block, *[block[-1]] * (width - len(block))]
+            binds = {f"id{n}": codec.id_in(record_id) for n, record_id in enumerate(padded)}
             for row in self.unit.read(statement, {"tenant": self.view.tenant_id, **binds}):
                 found[codec.id_out(row[0])] = row[1], row[2]
         return found
@@ -257,6 +278,14 @@ class Reader:
             return draft.unprepared()
 
         self.view.parameters(self.shelf.get(self.view.key("check", type_key, where.shape), make), where.values)
+
+    def sortable(self, type_key: str, names: tuple[str, ...]) -> bool:
+        """Whether the field a path leads to has an order. Raises InvalidQuery."""
+
+        def make() -> tuple[bool]:
+            return (self.view.binder().column(names, type_key).field.type.sortable,)
+
+        return self.shelf.get(self.view.key("sortable", type_key, names), make)[0]
 
     def ids(self, type_key: str, where: Lifted, *actions: str) -> list[UUID]:
         """The ids of the readable records that meet the condition and on which the actions are allowed, in order."""
@@ -349,15 +378,6 @@ class Reader:
         plan = self.shelf.get(self.view.key("stream", type_key, where.shape), make)
         for rows in self.unit.stream(plan.statement, self.view.parameters(plan, where.values), block):
             yield layout.read(rows)
-
-
-def _among(ids: Sequence[UUID], field: str = "id") -> tuple[Lifted, int]:
-    """The field is one of these ids; rounded up to a power of two, which keeps the number of different statements
-    small.
-    """
-    width = 1 << (len(ids) - 1).bit_length()
-    padded = (*ids, *(ids[-1],) * (width - len(ids)))
-    return Lifted(("compare", "in", ("path", (field,)), ("values", *range(width))), padded), width
 
 
 def _sort_key(draft: Draft, names: tuple[str, ...], descending: bool) -> tuple[ColumnElement[Any], bool]:

@@ -18,9 +18,9 @@ from crmkit.store.tables import Tables
 
 __all__ = ["Reading", "TableSources", "tenant_param"]
 
-Reading: TypeAlias = Literal["live", "past", "versions"]
+Reading: TypeAlias = Literal["live", "past", "versions", "ended"]
 """``live``: as things stand. ``past``: as they stood at the parameter ``at``. ``versions``: every version, with
-``superseded_at`` and ``superseded_by`` (NULL on live rows)."""
+``superseded_at`` and ``superseded_by`` (NULL on live rows). ``ended``: the versions that are no longer current."""
 
 
 def tenant_param() -> BindParameter[int]:
@@ -82,6 +82,9 @@ class TableSources:
             alias = live.alias()
             return TableSource(record_type, alias, _confined(alias, record_type), self.codec)
         history = self.tables.history_of(record_type)
+        if self.reading == "ended":
+            former = history.alias()
+            return TableSource(record_type, former, _confined(former, record_type), self.codec)
         arms = _past(live, history, record_type) if self.reading == "past" else _versions(live, history, record_type)
         return TableSource(record_type, union_all(*arms).subquery(), (), self.codec)
 

@@ -23,6 +23,12 @@ __all__ = ["NewRow", "Stamp", "Writer"]
 _COPY_FROM = 300
 """From this many rows on PostgreSQL takes them by COPY: 5 µs a row against 19 for executemany (performance.md)."""
 
+_LISTED_FROM = 16
+_LISTED = 512
+"""So many ids stand in one list. Contacts superseded on SQLite: 16 µs each by lists of 512, 36 one by one."""
+_LISTED_AT_ONCE = 1_024
+"""So many go in one statement by a list: contacts deleted on SQLite, 16 µs each; by what stands in history, 29."""
+
 
 @attrs.frozen
 class Stamp:
@@ -121,35 +127,65 @@ class Writer:
         """Moves records to history: id and current version. Returns the ids whose version was not the current one."""
         layout = self.view.layout(type_key, self.shelf)
         refused = self._supersede(layout, rows)
-        kept = [row for row in rows if row[0] not in refused] if refused else rows
-        common = self._common()
-        if len(kept) == 1:
-            statement = self._statement("delete", layout, lambda: _delete(self.view.tables.live_of(layout.type)))
-            (record_id, version) = kept[0]
-            self.unit.write(statement, {**common, "id": self.view.codec.id_in(record_id), "version": version})
-        elif kept:
-            # In one statement: what goes together may refer to one another.
-            live, history = self.view.tables.live_of(layout.type), self.view.tables.history_of(layout.type)
-            self.unit.write(self._statement("mass_delete", layout, lambda: _mass_delete(live, history)), common)
+        kept = [record_id for record_id, _ in rows if record_id not in refused]
+        if not kept:
+            return list(refused)
+        # In one statement: what goes together may refer to one another. Nobody has changed what was just superseded.
+        live = self.view.tables.live_of(layout.type)
+        if len(kept) <= _LISTED_AT_ONCE:
+            width = 1 << (len(kept) - 1).bit_length()
+            statement = self._statement(("delete", width), layout, lambda: _delete(live, width))
+            self.unit.write(statement, {**self._common(), **self._listed(kept, width)})
+        else:
+            history = self.view.tables.history_of(layout.type)
+            self.unit.write(self._statement("mass_delete", layout, lambda: _mass_delete(live, history)), self._common())
         return list(refused)
 
     def _supersede(self, layout: RowLayout, rows: Sequence[tuple[UUID, int]]) -> set[UUID]:
         """Copies current versions to history; returns the ids of which the given version is not current."""
-        tables, codec = self.view.tables, self.view.codec
+        tables = self.view.tables
         live, history = tables.live_of(layout.type), tables.history_of(layout.type)
-        locks = codec.dialect == "postgresql"
-        statement = self._statement("supersede", layout, lambda: _supersede(live, history, locks))
-        common = self._common()
-        tuples = [statement.bind({**common, "id": codec.id_in(i), "version": version}) for i, version in rows]
-        if self.unit.write_many(statement, tuples) == len(tuples):
+        common, id_in = self._common(), self.view.codec.id_in
+        if self._copied_to_history(layout, live, history, rows) == len(rows):
             return set()
         current = self._statement("current", layout, lambda: _current(live))
         # Nothing but copies has been made yet, so what is current still says what was copied.
         return {
             record_id
             for record_id, version in rows
-            if not self.unit.read(current, {**common, "id": codec.id_in(record_id), "version": version})
+            if not self.unit.read(current, {**common, "id": id_in(record_id), "version": version})
         }
+
+    def _copied_to_history(
+        self, layout: RowLayout, live: Table, history: Table, rows: Sequence[tuple[UUID, int]]
+    ) -> int:
+        """How many rows stood at the given version, and were copied: by lists of those at the same version."""
+        locks, common = self.view.codec.dialect == "postgresql", self._common()
+        by_version: dict[int, list[UUID]] = {}
+        for record_id, version in rows:
+            by_version.setdefault(version, []).append(record_id)
+        count, singles = 0, []
+        one = self._statement("supersede", layout, lambda: _supersede(live, history, locks))
+        for version, ids in by_version.items():
+            for at in range(0, len(ids), _LISTED):
+                block = ids[at : at + _LISTED]
+                if len(block) < _LISTED_FROM:
+                    id_in = self.view.codec.id_in
+                    singles += [one.bind({**common, "id": id_in(i), "version": version}) for i in block]
+                    continue
+                width = 1 << (len(block) - 1).bit_length()
+                listed = self._statement(
+                    ("supersede", width), layout, lambda width=width: _supersede(live, history, locks, width)
+                )
+                count += self.unit.write(listed, {**common, **self._listed(block, width), "version": version})
+        return count + self.unit.write_many(one, singles)
+
+    def _listed(self, ids: Sequence[UUID], width: int) -> dict[str, Any]:
+        """The parameters of a list of ids; the last one fills it up."""
+        id_in = self.view.codec.id_in
+        listed = {f"id{i}": id_in(record_id) for i, record_id in enumerate(ids)}
+        last = id_in(ids[-1])
+        return {**listed, **{f"id{i}": last for i in range(len(ids), width)}}
 
     def update_where(self, type_key: str, where: Lifted, values: dict[str, Any], actions: tuple[str, ...]) -> int:
         """Gives the same values to all records that meet a condition and on which the actions are allowed; returns
@@ -230,10 +266,21 @@ def _into_history(history: Table, live: Table, chosen: Any) -> Any:
     return insert(history).from_select([*names, "superseded_at", "superseded_by"], chosen)
 
 
-def _supersede(live: Table, history: Table, locks: bool) -> Any:
-    """``locks`` where two units of work may write at once: the second waits, and finds another version."""
-    one = select(*_copied(live, live)).where(*_one(live))
-    return _into_history(history, live, one.with_for_update() if locks else one)
+def _supersede(live: Table, history: Table, locks: bool, width: int = 0) -> Any:
+    """Of one row, or of a list of rows at the same version. ``locks`` where two units of work may write at once: the
+    second waits, and finds another version.
+    """
+    chosen = _several(live, width) if width else _one(live)
+    copies = select(*_copied(live, live)).where(*chosen)
+    return _into_history(history, live, copies.with_for_update() if locks else copies)
+
+
+def _several(table: Table, width: int) -> tuple[Any, ...]:
+    return table.c["tenant_id"] == tenant_param(), _among(table, width), table.c["version"] == _named("version")
+
+
+def _among(table: Table, width: int) -> Any:
+    return table.c["id"].in_([_named(f"id{i}") for i in range(width)])
 
 
 def _current(live: Table) -> Any:
@@ -249,8 +296,8 @@ def _new_version(table: Table, version: Any) -> dict[str, Any]:
     return {"version": version, "changeset_id": _named("changeset"), "recorded_at": _not_before(table)}
 
 
-def _delete(table: Table) -> Any:
-    return delete(table).where(*_one(table))
+def _delete(table: Table, width: int) -> Any:
+    return delete(table).where(table.c["tenant_id"] == tenant_param(), _among(table, width))
 
 
 def _mass_update(live: Table, history: Table, names: Iterable[str]) -> Any:

@@ -18,10 +18,14 @@ __all__ = ["Undo"]
 
 @attrs.frozen
 class _Planned:
-    """A change and the step that takes it back; ``governed`` if the right to the record it is about allows it."""
+    """A change, the step that takes it back, and the record as it is now.
+
+    It is ``governed`` if the right to the record it is about allows it.
+    """
 
     change: RecordChange
     step: UndoStep
+    current: Any
     governed: bool = False
 
 
@@ -81,13 +85,8 @@ def _plan(me: Any, changeset_id: UUID, types: frozenset[str] | None) -> tuple[li
     """The steps for the records of these types, or of all others."""
     planned: list[_Planned] = []
     wanted = (lambda key: key not in DEFINING) if types is None else types.__contains__
-    changes = list(me.history(trusted=True).changes(changeset_id, wanted))
-    by_type: dict[str, list[UUID]] = {}
-    for change in changes:
-        by_type.setdefault(change.type_key, []).append(change.id)
-    current = {r.id: r for key, ids in by_type.items() for r in me.system_reader.by_ids(key, ids)}
-    for change in changes:
-        found = _in_sight(me, change, current.get(change.id))
+    for change, current in me.history(trusted=True).beside(changeset_id, me.system_reader, wanted):
+        found = _in_sight(me, change, current)
         if found is not None:
             planned.append(found)
     planned = list(_with_their_deals(planned))
@@ -118,23 +117,23 @@ def _in_sight(me: Any, change: RecordChange, current: Any) -> _Planned | None:
     """The step as far as the actor may see what there is to do; None if there is nothing."""
     together = PLACE if change.type_key == "deal" else frozenset()
     if me.policy.unlimited:
-        return _Planned(change, plan_undo(change, current, together))
+        step = plan_undo(change, current, together=together)
+        return None if step is None else _Planned(change, step, current)
     row = current or change.before or change.after
     subject = subject_of(change.type_key, row)
     if subject is not None and _may_change(me, *subject):
-        return _Planned(change, plan_undo(change, current), governed=True)
+        step = plan_undo(change, current)
+        return None if step is None else _Planned(change, step, current, governed=True)
     if not me.judge.sees(change.type_key, row):
         return None
 
     def readable(key: str) -> bool:
         return bool(me.may_read(change.type_key, key, row))
 
-    if change.kind == "update":
-        change = attrs.evolve(change, fields=tuple(f for f in change.fields if readable(f.key)))
-        if not change.fields:
-            return None
-    step = plan_undo(change, current, together)
-    return _Planned(change, attrs.evolve(step, kept=tuple(filter(readable, step.kept))))
+    step = plan_undo(change, current, readable, together)
+    if step is None:
+        return None
+    return _Planned(change, attrs.evolve(step, kept=tuple(filter(readable, step.kept))) if step.kept else step, current)
 
 
 def _may_change(me: Any, type_key: str, record_id: UUID) -> bool:
@@ -145,14 +144,16 @@ def _may_change(me: Any, type_key: str, record_id: UUID) -> bool:
 def _apply(writes: Any, type_key: str, action: str, steps: list[_Planned], outcome: _Buckets) -> None:
     """Does the steps, and those that were refused again as long as that helps: records may refer to one another."""
     refused: dict[int, tuple[Problem, ...]] = {}
+    # What other steps have changed meanwhile is refused for its version, and read again.
+    known = {p.current.id: p.current for p in steps if p.current is not None}
     while steps:
-        refused = _tried(writes, type_key, action, steps)
+        refused = _tried(writes, type_key, action, steps, known)
         for i, p in enumerate(steps):
             if i not in refused:
                 outcome.reverted.append(UndoEntry(type_key, p.change.id, _fields(p), _REVERTED[action]))
-        if len(refused) == len(steps):
+        if len(refused) == len(steps) and not known:
             break
-        steps = [steps[i] for i in refused]
+        steps, known = [steps[i] for i in refused], {}
     for i, p in enumerate(steps):
         reason = "; ".join(problem.message for problem in refused[i])
         outcome.refused.append(UndoEntry(type_key, p.change.id, _fields(p), reason, refused[i]))
@@ -162,14 +163,17 @@ def _fields(planned: _Planned) -> tuple[str, ...]:
     return tuple(planned.step.values) if planned.step.action == "update" else ()
 
 
-def _tried(writes: Any, type_key: str, action: str, steps: list[_Planned]) -> dict[int, tuple[Problem, ...]]:
+def _tried(
+    writes: Any, type_key: str, action: str, steps: list[_Planned], known: dict[UUID, Any]
+) -> dict[int, tuple[Problem, ...]]:
     tally = Tally()
     if action == "create":
         writes.restore(type_key, [(i, p.change.before) for i, p in enumerate(steps)], tally)
     elif action == "update":
-        writes.update(type_key, [(i, p.change.id, p.step.values) for i, p in enumerate(steps)], tally)
+        values = [(i, p.change.id, p.step.values) for i, p in enumerate(steps)]
+        writes.update(type_key, values, tally, known=known)
     else:
-        writes.delete(type_key, [(i, p.change.id) for i, p in enumerate(steps)], tally)
+        writes.delete(type_key, [(i, p.change.id) for i, p in enumerate(steps)], tally, known=known)
     return tally.problems
 
 
