@@ -18,8 +18,9 @@ FIELDS = {
         "owner",
     },
     "deal": {
-        "name", "account", "contact", "product", "pipeline", "stage", "outcome", "amount", "probability",
-        "expected_close", "closed_on", "loss_reason", "owner", "margin",
+        "name", "account", "contact", "product", "pipeline", "stage", "stage_since", "outcome", "amount", "probability",
+        "manual_probability", "forecast_category", "manual_category", "expected_close", "closed_on", "loss_reason",
+        "owner", "credited_to", "margin",
     },
     "product": {"name", "family", "price", "active"},
     "user": {"email", "name", "active"},
@@ -174,7 +175,8 @@ class Oracle:
                 return any(self.at_least(deal["amount"], amount) is True for deal in deals)
             case "tagged", name:
                 tags = [tag["id"] for tag in self.world.all("tag") if tag["name"] == name]
-                return any(t["tag"] in tags and t["record"] == row["id"] for t in self.world.all("tagging"))
+                current = [t for t in self.world.all("tagging") if t["expires_at"] is None or t["expires_at"] > NOW]
+                return any(t["tag"] in tags and t["record"] == row["id"] for t in current)
         raise AssertionError(condition)
 
     @staticmethod

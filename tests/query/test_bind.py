@@ -28,9 +28,10 @@ from crmkit.query.nodes import (
     any_of,
 )
 from crmkit.query.text import parse
+from crmkit.schema.types import Decimal
 from crmkit.values import Money
 from tests.query.memory import Session
-from tests.query.strategies import SCHEMA, PlainGuard
+from tests.query.strategies import SCHEMA, PlainGuard, custom_schema
 from tests.query.worlds import DictWorld, entry, record_id
 
 S = SCHEMA.schema
@@ -315,6 +316,14 @@ def test_a_constant_or_field_that_does_not_fit_is_refused(text, code, field):
     assert found.field == field
     assert found.code == (code or found.code)
     assert found.code != "unknown_field"
+
+
+def test_decimals_of_unlike_scales_are_unlike_types():
+    """They are stored as whole numbers of unlike units."""
+    fields = [("deal", key, Decimal(scale=scale), False) for key, scale in (("fine", 4), ("coarse", 2), ("other", 2))]
+    within = Session(DictWorld(custom_schema(fields).schema, ()))
+    bound("other < coarse", within=within)
+    assert problem("fine < coarse", within=within).code == "type_mismatch"
 
 
 def test_a_list_may_be_as_long_as_one_likes_but_not_the_wrong_shape():

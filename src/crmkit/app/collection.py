@@ -10,6 +10,7 @@ import attrs
 
 from crmkit.app.outcomes import BulkResult, Tally
 from crmkit.app.query import Query
+from crmkit.app.tagging import tag_history
 from crmkit.app.work import Work
 from crmkit.app.writing import WritePath
 from crmkit.errors import CrmkitError, InvalidQuery, InvalidRecord, NotFound, UsageError
@@ -20,6 +21,7 @@ from crmkit.schema import Record, RecordType
 from crmkit.schema.parsing import Form
 from crmkit.schema.schema import suggestion
 from crmkit.schema.types import Reference
+from crmkit.segments import TagEvent
 from crmkit.store.reader import Group
 from crmkit.values.text import shown
 
@@ -90,6 +92,13 @@ class Collection(Generic[T]):
     def history(self, target: T | UUID | str) -> list[Version]:
         """The versions of a record, oldest first, each with its changeset and what it changed."""
         return self.session.history().timeline(self.type.key, Reference("*").parse(target))
+
+    def tag_history(self, target: T | UUID | str) -> list[TagEvent]:
+        """What became of the tags on a record: who put them on, changed them or took them off, what expired, when.
+
+        Raises NotFound, and Denied without the right ``history`` on the record.
+        """
+        return tag_history(self.session, self.type.key, target)
 
     # -------------------------------------------------------------------------------------------------------- writing
 
@@ -213,7 +222,7 @@ class Collection(Generic[T]):
     if TYPE_CHECKING:
 
         def assign(self, target: T | UUID | str, owner: Any) -> T: ...
-        def tag(self, target: T | UUID | str, tag: str) -> None: ...
+        def tag(self, target: T | UUID | str, tag: str, expires_at: datetime | None = None) -> None: ...
         def untag(self, target: T | UUID | str, tag: str) -> None: ...
         def share(
             self,
@@ -278,7 +287,12 @@ class Deals(Collection[Deal]):
     """``me.deals``."""
 
     def move(
-        self, deal: Deal | UUID | str, to: Stage | UUID | str, on: date | None = None, loss_reason: str | None = None
+        self,
+        deal: Deal | UUID | str,
+        to: Stage | UUID | str,
+        on: date | None = None,
+        loss_reason: str | None = None,
+        since: datetime | None = None,
     ) -> Deal:
         """See ``crmkit.app.commands.move_deal``."""
         raise AssertionError("the command answers")

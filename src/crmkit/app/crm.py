@@ -32,6 +32,7 @@ _log = logging.getLogger("crmkit")
 
 BUILTIN_PLUGINS = (
     "crmkit.plugins.sales_pipeline",
+    "crmkit.plugins.stage_gates",
     "crmkit.plugins.required_by_stage",
     "crmkit.plugins.won_activity",
 )

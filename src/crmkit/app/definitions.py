@@ -12,7 +12,7 @@ from crmkit.permissions import Rule, check
 from crmkit.query import Expr
 from crmkit.query.bind import Binder
 from crmkit.query.json_form import from_json, to_json
-from crmkit.query.lift import lift
+from crmkit.query.lift import Lifted, lift
 from crmkit.query.text import parse
 from crmkit.schema import Record
 from crmkit.schema.custom import ObjectDefinition, object_type, to_field
@@ -20,7 +20,7 @@ from crmkit.sdk.change import Change
 
 __all__ = ["DEFINITIONS", "check_definition", "check_dependants", "stored"]
 
-DEFINITIONS = frozenset({"custom_field", "custom_object", "grant", "segment", "stage"})
+DEFINITIONS = frozenset({"custom_field", "custom_object", "grant", "segment", "stage", "stage_gate"})
 """The record types whose records are checked against the schema when they are written."""
 
 
@@ -52,6 +52,9 @@ def check_definition(session: Work, change: Change) -> None:
             _check_object(session, values, change.id)
         case "stage":
             _check_required_fields(session, values["required_fields"])
+            _check_kind(session, change)
+        case "stage_gate":
+            _check_gate(session, values)
 
 
 def _check_kept(change: Change) -> None:
@@ -118,6 +121,8 @@ def check_dependants(session: Work) -> None:
                 still(what, partial(_check_condition, session, parse, f.check, record_type.key))
     for stage in reader.records("stage"):
         still(f"the stage {stage.name}", partial(_check_required_fields, session, stage.required_fields))
+    for gate in reader.records("stage_gate"):
+        still(f"the gate {gate.label}", partial(_check_gate, session, gate))
     if problems:
         raise InvalidRecord(problems)
 
@@ -140,3 +145,20 @@ def _check_required_fields(session: Work, keys: Any) -> None:
         raise InvalidRecord(
             [Problem("unknown_field", "required_fields lists keys of fields of deals", "required_fields")]
         )
+
+
+def _check_kind(session: Work, change: Change) -> None:
+    """What the deals of a stage are does not change behind their backs."""
+    if change.before is None or "kind" not in change.changed:
+        return
+    if session.system_reader.count("deal", Lifted(("compare", "eq", ("path", ("stage",)), ("value", 0)), (change.id,))):
+        raise InvalidRecord(
+            "there are deals in the stage", code="in_use", field="kind", hint="make another stage and move them there"
+        )
+
+
+def _check_gate(session: Work, gate: Any) -> None:
+    if gate["where"] is not None:
+        _check_condition(session, from_json, gate["where"], "deal")
+    if gate["action"] is not None:
+        session.crm.actions.checked(gate["action"])

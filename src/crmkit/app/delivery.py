@@ -43,12 +43,15 @@ class Delivery:
             return outbox_of(me).due(changeset_id)
 
     def _tell(self, tenant: str, due: Due) -> bool:
-        """One delivery. The mark that it was told is removed in the transaction of whatever the plugin writes."""
-        actor = self._actor(tenant, due.plugin)
+        """One delivery; False if it failed, or somebody else was faster. The mark that it was told is removed in the
+        transaction of whatever the plugin writes.
+        """
         cause = due.changeset_id
         try:
+            actor = self._actor(tenant, due.plugin)
             with self.open(actor, tenant=tenant, origin=due.plugin, causation=cause, reason=f"told of {cause}") as me:
-                if outbox_of(me).take(due):
+                taken = outbox_of(me).take(due)
+                if taken:
                     with me.doing(f"{due.plugin}.{HOOK}"):
                         changes = self._changes(me, due)
                         self.crm.plugins.ask(due.plugin, HOOK, session=me, changes=changes)
@@ -56,7 +59,7 @@ class Delivery:
             with self.open(SYSTEM, tenant=tenant) as me:
                 outbox_of(me).failed(due, str(blamed(due.plugin, HOOK, error)))
             return False
-        return True
+        return taken
 
     def _actor(self, tenant: str, plugin: str) -> Actor:
         wanted = self.crm.plugins.role(plugin)

@@ -10,6 +10,7 @@ from crmkit.app.definitions import DEFINITIONS, check_definition, check_dependan
 from crmkit.app.loading import SCHEMA_TYPES
 from crmkit.app.outcomes import Tally
 from crmkit.app.references import Found, Referrers, existence_check
+from crmkit.app.stages import keep_intervals
 from crmkit.app.uniqueness import uniqueness_check
 from crmkit.app.work import Work
 from crmkit.errors import Conflict, CrmkitError, Duplicate, InvalidRecord, NotFound, Problem, UsageError, Vetoed
@@ -61,6 +62,9 @@ class Finishing:
                 else:
                     tally.did(change.row, _DONE[change.kind], change.id)
                     tally.last = change
+            # An undo takes the intervals back as it finds them.
+            if record_type.key == "deal" and not self.session.undoing:
+                keep_intervals(self.follow_up(), [change for change in changes if change.id not in late])
 
     def _heard(self, record_type: RecordType, changes: list[Change], tally: Tally) -> list[Change]:
         """The changes after every plugin that listens to the type has amended or refused them."""

@@ -3,16 +3,19 @@ records.
 """
 
 from collections.abc import Callable, Iterator
+from datetime import datetime
 from typing import Any, Generic, TypeVar
 from uuid import UUID
 
 import attrs
 
+from crmkit.app.blocks import blocks
 from crmkit.app.judge import StoredWorld
-from crmkit.app.outcomes import BulkResult
+from crmkit.app.outcomes import BulkResult, Tally
+from crmkit.app.tagging import put_on, put_on_all, quiet, take_off, take_off_all
 from crmkit.app.work import Work
 from crmkit.app.writing import WritePath
-from crmkit.errors import InvalidQuery, NotFound
+from crmkit.errors import CrmkitError, InvalidQuery, NotFound
 from crmkit.permissions import Actor
 from crmkit.query import Expr, Order, Path
 from crmkit.query.context import WorldContext
@@ -27,6 +30,9 @@ from crmkit.store.reader import Group, Sorting
 __all__ = ["Query"]
 
 T = TypeVar("T", bound=Record)
+
+_LISTED = 1_000
+"""Records named in one condition."""
 
 
 @attrs.frozen
@@ -130,7 +136,68 @@ class Query(Generic[T]):
                 targets = [record.id for record in self]
                 rows = ((i, target, values) for i, target in enumerate(targets))
                 WritePath(session).update(key, rows, tally, progress=progress)
+            elif progress is not None:
+                progress(len(tally.rows))
         return session.result(tally, dry_run)
+
+    def tag(
+        self,
+        tag: str,
+        *,
+        expires_at: datetime | None = None,
+        stop: bool = False,
+        dry_run: bool = False,
+        progress: Callable[[int], None] | None = None,
+    ) -> BulkResult:
+        """Put a tag on all records that match, as the verb does on one; where no plugin listens to taggings it takes a
+        handful of statements, however many records. See ``Collection.create_many`` for outcomes, which are those of the
+        records: updated, or unchanged where the tag was.
+        """
+        session, key = self.session, self.type.key
+        with session.bulk(f"{key}.tag_where", stop=stop, dry_run=dry_run) as tally:
+            if quiet(session):
+                put_on_all(session, key, self._chosen(), tag, expires_at, tally)
+            else:
+                self._one_by_one("tag", lambda target: put_on(session, key, target, tag, expires_at), tally)
+            if progress is not None:
+                progress(len(tally.rows))
+        return session.result(tally, dry_run)
+
+    def untag(
+        self,
+        tag: str,
+        *,
+        stop: bool = False,
+        dry_run: bool = False,
+        progress: Callable[[int], None] | None = None,
+    ) -> BulkResult:
+        """Take a tag off all records that match; see ``tag``."""
+        session, key = self.session, self.type.key
+        with session.bulk(f"{key}.untag_where", stop=stop, dry_run=dry_run) as tally:
+            if quiet(session):
+                take_off_all(session, key, self._chosen(), tag, tally)
+            else:
+                self._one_by_one("untag", lambda target: take_off(session, key, target, tag), tally)
+            if progress is not None:
+                progress(len(tally.rows))
+        return session.result(tally, dry_run)
+
+    def _chosen(self) -> list[Lifted]:
+        """The condition; with a limit, conditions that name the records."""
+        if self.size is None:
+            return [self._lifted()]
+        ids = (record.id for record in self)
+        return [lift(Path(("id",)).is_in(block), self.session.actor.ids) for block in blocks(ids, _LISTED)]
+
+    def _one_by_one(self, verb: str, do: Callable[[UUID], bool], tally: Tally) -> None:
+        for row, target in enumerate([record.id for record in self]):
+            try:
+                with self.session.doing(f"{self.type.key}.{verb}"):
+                    changed = do(target)
+            except CrmkitError as error:
+                tally.refuse(row, error)
+            else:
+                tally.did(row, "updated" if changed else "unchanged", target)
 
     def delete(
         self, *, stop: bool = False, dry_run: bool = False, progress: Callable[[int], None] | None = None

@@ -114,11 +114,13 @@ class Referrers:
                 yield other.key, found
 
     def _fields(self, *, link: bool) -> Iterable[tuple[RecordType, Field]]:
+        """The fields that lead to the record's type: of links that go with it, or those that hold it."""
         for other in self.work.schema.types.values():
-            if other.link is not link:
-                continue
             for f in other.fields:
-                if isinstance(f.type, Reference) and (f.type.to == self.record_type.key or (link and f.type.to == "*")):
+                if not isinstance(f.type, Reference) or f.type.to not in (self.record_type.key, "*"):
+                    continue
+                goes = other.link and not f.type.holds
+                if goes is link and (link or f.type.to != "*"):
                     yield other, f
 
 

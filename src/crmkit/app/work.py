@@ -21,6 +21,7 @@ from crmkit.errors import Denied, NotFound, UsageError
 from crmkit.history import History, RecordChange
 from crmkit.permissions import Actor, FieldRights, HistoryRights
 from crmkit.query.context import ALL_RIGHTS, Guard, Moment
+from crmkit.query.json_form import from_json
 from crmkit.query.lift import Lifted, lift
 from crmkit.query.text import parse
 from crmkit.schema import Field, RecordType, Schema
@@ -82,6 +83,7 @@ class Work:
         self._commands: list[str] = []
         self._doing = 0
         self._undoes: UUID | None = None
+        self.undoing = False
         self._bumps: set[str] = set()
         self.written: dict[str, tuple[Mapping[str, Any], ...] | None] = {}
         """By record type: the values that many records were given at once, or None once any was written by itself."""
@@ -278,12 +280,19 @@ class Work:
         if self.as_of is not None:
             raise UsageError("the past cannot be changed", code="read_only", hint="open a session without as_of")
 
-    def note(self, command: str, undoes: UUID | None = None) -> None:
+    def note(self, command: str) -> None:
         """Remember for the changeset what is being done."""
         if command not in self._commands:
             self._commands.append(command)
-        if undoes is not None:
-            self._undoes = undoes
+
+    @contextmanager
+    def taking_back(self, changeset_id: UUID) -> Iterator[None]:
+        """Inside, ``undoing`` is true: what is written was there before, and what follows from it comes with it."""
+        self._undoes, self.undoing = changeset_id, True
+        try:
+            yield
+        finally:
+            self.undoing = False
 
     def writer(self) -> Writer:
         """The writer under this session's one changeset."""
@@ -328,6 +337,14 @@ class Work:
         """Whether the actor may set the field, on a record as it was or with the values it will have."""
         answer = self.policy.writable(type_key, key, action)
         return answer if isinstance(answer, bool) else self.judge.meets(type_key, answer, row) is True
+
+    def may_do(self, type_key: str, action: str, row: Any) -> bool:
+        """Whether the actor may do this with the record."""
+        return self.judge.allows(type_key, action, row)
+
+    def meets(self, type_key: str, where: Any, row: Any) -> bool:
+        """Whether a record meets a stored condition, whatever the actor may read."""
+        return self.judge.meets(type_key, lift(from_json(where), self.actor.ids), row) is True
 
     def may_read(self, type_key: str, key: str, row: Any) -> bool:
         """Whether the actor may read the field of this record."""

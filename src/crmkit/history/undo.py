@@ -26,10 +26,16 @@ class UndoStep:
     reason: str = ""
 
 
-def plan_undo(change: RecordChange, current: Any, readable: Callable[[str], bool] = lambda _: True) -> UndoStep | None:
+def plan_undo(
+    change: RecordChange,
+    current: Any,
+    readable: Callable[[str], bool] = lambda _: True,
+    together: frozenset[str] = frozenset(),
+) -> UndoStep | None:
     """The step that takes one change back, given the record as it is now (None if there is none).
 
-    Of an update it concerns the fields that are ``readable``; None if there are none.
+    Of an update it concerns the fields that are ``readable``; None if there are none. Of fields that belong
+    ``together`` all are set back, or none.
     """
     match change.kind:
         case "create":
@@ -43,8 +49,10 @@ def plan_undo(change: RecordChange, current: Any, readable: Callable[[str], bool
     fields = [f for f in change.fields if readable(f.key)]
     if not fields:
         return None
-    kept = tuple(f.key for f in fields if current[f.key] not in (f.after, f.before))
-    values = {f.key: f.before for f in fields if f.key not in kept and current[f.key] != f.before}
+    edited = {f.key for f in change.fields if current[f.key] not in (f.after, f.before)}
+    held = edited | together if edited & together else edited
+    kept = tuple(f.key for f in fields if f.key in held)
+    values = {f.key: f.before for f in fields if f.key not in held and current[f.key] != f.before}
     if not values:
         return UndoStep("keep", kept=kept, reason="edited since" if kept else "as it was already")
     return UndoStep("update", values, kept)

@@ -1,6 +1,7 @@
-"""Deals keep to their pipeline: a stage decides the outcome, and the day of closing comes and goes with it."""
+"""Deals keep to their pipeline: the stage decides the outcome and what is expected, and closing leaves its marks."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from datetime import datetime
 from typing import Any
 
 from crmkit.sdk import Change, Veto, hookimpl
@@ -10,64 +11,102 @@ __all__ = ["concerned", "crmkit_before_change", "listens_to", "name"]
 name = "sales_pipeline"
 listens_to = ("deal",)
 
+_FOLLOWS = ("probability", "forecast_category")
+"""What a deal has from its stage, and what a person says instead: ``manual_probability``, ``manual_category``."""
+_MANUAL = {"probability": "manual_probability", "forecast_category": "manual_category"}
+_CATEGORY = {"open": "pipeline", "won": "closed"}
+_OURS = frozenset({"stage", "pipeline", "stage_since", "outcome", "closed_on", "loss_reason", "credited_to", *_FOLLOWS})
+
 
 @hookimpl
 def crmkit_before_change(session: Any, changes: tuple[Change, ...]) -> list[Change | Veto] | None:
     """A new deal starts in the first stage of its (or the first) pipeline; a stage elsewhere is refused."""
-    if not any(change.kind == "create" or change.changed & _OURS for change in changes):
+    ours = [c for c in changes if c.kind == "create" or (c.kind == "update" and c.changed & _OURS)]
+    if not ours:
         return None
-    stages = {stage.id: stage for stage in session.system_reader.records("stage")}
-    first = _first_stages(session, stages)
-    return [answer for change in changes if (answer := _answer(session, change, stages, first)) is not None]
-
-
-_OURS = frozenset({"stage", "pipeline", "outcome", "closed_on"})
+    house = _House(session)
+    return [house.answer(change) for change in ours]
 
 
 def concerned(values: Mapping[str, Any]) -> bool:
-    """Only a change of stage, pipeline, outcome or day of closing matters here."""
+    """Only a change of stage, pipeline, outcome or of what follows from them matters here."""
     return not _OURS.isdisjoint(values)
 
 
-def _first_stages(session: Any, stages: dict[Any, Any]) -> dict[Any, Any]:
-    """The first stage of each pipeline, the oldest pipeline first."""
-    first: dict[Any, Any] = {}
-    for stage in sorted(stages.values(), key=lambda s: (s.pipeline, s.position)):
-        first.setdefault(stage.pipeline, stage)
-    return first
+class _House:
+    """The pipelines of the tenant as they are now."""
 
+    def __init__(self, session: Any) -> None:
+        self.today = session.today
+        self.undoing: bool = session.undoing
+        self.now: datetime = session.crm.clock.now()
+        self.pipelines = {pipeline.id: pipeline for pipeline in session.system_reader.records("pipeline")}
+        self.stages = {stage.id: stage for stage in session.system_reader.records("stage")}
+        self.first: dict[Any, Any] = {}
+        for stage in sorted(self.stages.values(), key=lambda s: (s.pipeline, s.position)):
+            if stage.active:
+                self.first.setdefault(stage.pipeline, stage)
 
-def _answer(session: Any, change: Change, stages: dict[Any, Any], first: dict[Any, Any]) -> Change | Veto | None:
-    if change.kind == "delete" or (change.before is not None and not change.changed & _OURS):
-        return None
-    values = change.values
-    pipeline, stage = values["pipeline"], stages.get(values["stage"])
-    if stage is None and values["stage"] is None:
-        stage = first.get(pipeline) if pipeline is not None else next(iter(first.values()), None)
-    if stage is None:
-        return Veto(change.row, "there is no such stage", "stage", "no_stage", "make a pipeline with stages first")
-    if pipeline is not None and stage.pipeline != pipeline:
-        moved = change.before is not None and change.before["pipeline"] != pipeline
-        return Veto(
-            change.row,
-            "the stage belongs to another pipeline",
-            "stage",
-            "other_pipeline",
-            "name a stage of the new pipeline too" if moved else None,
-        )
-    return change.amended(**_follows(session, change, stage))
+    def answer(self, change: Change) -> Change | Veto:
+        """The change with everything that follows from its stage, or why it cannot be."""
+        values = change.values
+        pipeline, stage = values["pipeline"], self.stages.get(values["stage"])
+        if stage is None and values["stage"] is None:
+            stage = self.first.get(pipeline) if pipeline is not None else next(iter(self.first.values()), None)
+        if stage is None:
+            return Veto(change.row, "there is no such stage", "stage", "no_stage", "make a pipeline with stages first")
+        if pipeline is not None and stage.pipeline != pipeline:
+            moved = change.before is not None and change.before["pipeline"] != pipeline
+            hint = "name a stage of the new pipeline too" if moved else None
+            return Veto(change.row, "the stage belongs to another pipeline", "stage", "other_pipeline", hint)
+        moved = change.before is None or change.before["stage"] != stage.id
+        follows = {"pipeline": stage.pipeline, "stage": stage.id, "outcome": stage.kind}
+        follows |= self._marks(change, stage, moved) | self._time(change, moved) | self._expected(change, stage, moved)
+        amended = change.amended(**follows)
+        # What was there before may be there again.
+        return amended if self.undoing else next(self._refusals(amended, stage, moved), amended)
 
+    def _marks(self, change: Change, stage: Any, moved: bool) -> dict[str, Any]:
+        """What closing leaves: the day, the reason, who is credited. Reopening takes it away."""
+        values = change.values
+        if stage.kind == "open":
+            return {"closed_on": None, "loss_reason": None, "credited_to": None}
+        closed_on, credited = values["closed_on"], values["credited_to"]
+        if closed_on is None or (moved and "closed_on" not in change.given):
+            closed_on = self.today
+        if credited is None or (moved and "credited_to" not in change.given):
+            credited = values["owner"]
+        reason = values["loss_reason"] if stage.kind == "lost" else None
+        listed = self.pipelines[stage.pipeline].loss_reasons or ()
+        reason = next((r for r in listed if reason is not None and r.casefold() == reason.casefold()), reason)
+        return {"closed_on": closed_on, "loss_reason": reason, "credited_to": credited}
 
-def _follows(session: Any, change: Change, stage: Any) -> dict[str, Any]:
-    """Everything that follows from the stage."""
-    values = change.values
-    follows: dict[str, Any] = {"pipeline": stage.pipeline, "stage": stage.id, "outcome": stage.kind}
-    moved = change.before is None or change.before["stage"] != stage.id
-    if moved and "probability" not in change.given:
-        follows["probability"] = stage.probability
-    if stage.kind == "open":
-        follows["closed_on"] = None
-        follows["loss_reason"] = None if moved and "loss_reason" not in change.given else values["loss_reason"]
-    elif values["closed_on"] is None or (moved and "closed_on" not in change.given):
-        follows["closed_on"] = session.today
-    return follows
+    def _time(self, change: Change, moved: bool) -> dict[str, Any]:
+        """Since when it is there: now, unless it is said."""
+        given = "stage_since" in change.given and change.values["stage_since"] is not None
+        since = change.values["stage_since"] if given or not moved else self.now
+        return {"stage_since": since or self.now}
+
+    def _expected(self, change: Change, stage: Any, moved: bool) -> dict[str, Any]:
+        """What the stage makes one expect of it, as it was when the deal came there."""
+        if not moved and change.before is not None:
+            return {key: change.before[key] for key in _FOLLOWS if key not in change.given}
+        category = stage.forecast_category or _CATEGORY.get(stage.kind, "omitted")
+        follows = {"probability": stage.probability, "forecast_category": category}
+        return {key: value for key, value in follows.items() if key not in change.given}
+
+    def _refusals(self, change: Change, stage: Any, moved: bool) -> Iterator[Veto]:
+        row, values = change.row, change.values
+        for key in _FOLLOWS:
+            if key in change.given and values[key] is not None:
+                yield Veto(row, f"{key} follows from the stage", key, "automatic", f"say it in {_MANUAL[key]}")
+        if moved and not stage.active:
+            yield Veto(row, f"the stage {stage.name} takes no more deals", "stage", "inactive")
+        if values["stage_since"] > self.now:
+            yield Veto(row, "a deal cannot be in a stage since a time to come", "stage_since", "in_the_future")
+        elif change.before is not None and moved and values["stage_since"] < change.before["stage_since"]:
+            hint = f"it came to the stage it leaves at {change.before['stage_since'].isoformat()}"
+            yield Veto(row, "it would leave its stage before it came there", "stage_since", "left_before_entered", hint)
+        listed = self.pipelines[stage.pipeline].loss_reasons
+        if stage.kind == "lost" and listed and values["loss_reason"] not in listed:
+            yield Veto(row, "a loss needs a reason", "loss_reason", "loss_reason", f"one of: {', '.join(listed)}")

@@ -166,7 +166,7 @@ class _Binding:
             case ("quantifier", str(kind), tuple(names), where):
                 return self.related(names, on, kind, lambda *found: self.quantifier(kind, where, *found))
             case ("tag", int(index)):
-                return Tagged(Operands(_NAME_TYPE, (Ref(self.space, index),), "eq", "tags"))
+                return Tagged(Operands(_NAME_TYPE, (Ref(self.space, index),), "eq", "tags"), _present())
             case ("segment", str(name)):
                 return self.segment(name, on)
             case ("shared", tuple(levels), tuple(users), tuple(teams)):
@@ -375,8 +375,13 @@ class _Binding:
             levels,
             Operands(user, refs(users), "in", "user"),
             Operands(team, refs(teams), "in", "team"),
-            Operands(DateTime(), (Ref(-1, 0),), "gt", "expires_at"),
+            _present(),
         )
+
+
+def _present() -> Operands:
+    """The moment, for what expires."""
+    return Operands(DateTime(), (Ref(-1, 0),), "gt", "expires_at")
 
 
 _LISTS = frozenset({"in", "between"})

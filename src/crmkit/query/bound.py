@@ -221,9 +221,10 @@ def _exists(context: SqlContext, source: Source, target: Source, back: str, rows
 
 @attrs.frozen
 class Tagged(Bound):
-    """The tag of that name is on the record."""
+    """The tag of that name is on the record, and not expired."""
 
     tag: Operands
+    now: Operands
 
     def sql(self, context: SqlContext, source: Source, negate: bool = False) -> Condition:
         tag, tagging = context.sources.open("tag"), context.sources.open("tagging")
@@ -233,15 +234,24 @@ class Tagged(Bound):
             .where(*tag.conditions, self.tag.condition(context, tag, name, OPERATORS["eq"]))
             .scalar_subquery()
         )
+        expires = tagging.type.by_key["expires_at"]
         tagged = select(tagging.part(tagging.type.by_key["record"], 0)).where(
-            *tagging.conditions, tagging.part(tagging.type.by_key["tag"], 0) == wanted
+            *tagging.conditions,
+            tagging.part(tagging.type.by_key["tag"], 0) == wanted,
+            or_(
+                tagging.part(expires, 0).is_(None),
+                self.now.condition(context, tagging, expires, OPERATORS["gt"]),
+            ),
         )
         record = source.record_id(tagging.type.by_key["record"])
         return record.not_in(tagged) if negate else record.in_(tagged)
 
     def test(self, context: WorldContext, row: Row) -> bool | None:
-        (wanted,), _ = self.tag.keys(context)
+        (wanted,), (now,) = self.tag.keys(context)[0], self.now.keys(context)[0]
         for tagging in context.related("tagging", "record", row):
+            expires = tagging["expires_at"]
+            if expires is not None and self.now.type.key(expires) <= now:
+                continue
             tag = context.world.get("tag", tagging["tag"])
             if tag is not None and self.tag.type.key(tag["name"]) == wanted:
                 return True

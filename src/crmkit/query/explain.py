@@ -51,8 +51,9 @@ def explain(
 ) -> Explanation:
     """Which clauses of the expression hold of the record.
 
-    ``bound`` is what the expression was bound to. Without an expression there is nothing to show but whether it held,
-    and so of a segment that ``segments`` does not give.
+    ``bound`` is what the expression was bound to, and ``row`` the record as it is, not as the actor is shown it: masks
+    are part of ``bound``. Without an expression there is nothing to show but whether it held, and so of a segment that
+    ``segments`` does not give.
     """
     children: tuple[Explanation, ...] = ()
     match expr:

@@ -5,13 +5,25 @@ from crmkit.records.activity import ACTIVITY_KINDS, Activity
 from crmkit.records.custom import CustomField, CustomObject, CustomRecord
 from crmkit.records.party import Account, AccountContact, Contact
 from crmkit.records.people import Role, RoleMember, Team, TeamMember, User
-from crmkit.records.sales import OUTCOMES, Deal, Lead, Pipeline, Product, Stage
+from crmkit.records.sales import (
+    CATEGORIES,
+    OUTCOMES,
+    Deal,
+    DealSplit,
+    Lead,
+    Pipeline,
+    Product,
+    Stage,
+    StageGate,
+    StageInterval,
+)
 from crmkit.records.tags import Segment, Tag, Tagging
 from crmkit.schema import Record
 
 __all__ = [
     "ACTIVITY_KINDS",
     "BUILTIN_RECORDS",
+    "CATEGORIES",
     "OUTCOMES",
     "Account",
     "AccountContact",
@@ -21,6 +33,7 @@ __all__ = [
     "CustomObject",
     "CustomRecord",
     "Deal",
+    "DealSplit",
     "Grant",
     "Lead",
     "Pipeline",
@@ -30,6 +43,8 @@ __all__ = [
     "Segment",
     "Share",
     "Stage",
+    "StageGate",
+    "StageInterval",
     "Tag",
     "Tagging",
     "Team",
@@ -52,7 +67,10 @@ BUILTIN_RECORDS: tuple[type[Record], ...] = (
     Product,
     Pipeline,
     Stage,
+    StageGate,
     Deal,
+    DealSplit,
+    StageInterval,
     Activity,
     Tag,
     Tagging,

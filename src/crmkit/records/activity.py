@@ -4,7 +4,7 @@ from datetime import datetime
 from uuid import UUID
 
 from crmkit.schema import Record, field, record_type
-from crmkit.schema.types import Choice, DateTime, LongText, Reference, Text
+from crmkit.schema.types import Boolean, Choice, DateTime, LongText, Reference, Text
 
 __all__ = ["ACTIVITY_KINDS", "Activity"]
 
@@ -19,7 +19,10 @@ ACTIVITY_KINDS = ("task", "call", "meeting", "email", "note")
     indexes=(("account", "at"), ("contact", "at"), ("deal", "at"), ("lead", "at")),
 )
 class Activity(Record):
-    """One thing done or due; ``at`` is when it happened or happens, ``due_at`` and ``done_at`` are a task's."""
+    """One thing done or due; ``at`` is when it happened or happens, ``due_at`` and ``done_at`` are a task's.
+
+    What a machine sent or noted by itself is ``automatic``: it is no contact.
+    """
 
     kind: str = field(Choice(list(ACTIVITY_KINDS)))
     subject: str = field(Text())
@@ -27,6 +30,7 @@ class Activity(Record):
     due_at: datetime | None = field(DateTime(), default=None)
     done_at: datetime | None = field(DateTime(), default=None)
     body: str | None = field(LongText(), default=None)
+    automatic: bool = field(Boolean(), default=False)
     account: UUID | None = field(Reference("account", back="activities"), default=None)
     contact: UUID | None = field(Reference("contact", back="activities"), default=None)
     deal: UUID | None = field(Reference("deal", back="activities"), default=None)

@@ -5,17 +5,22 @@ from uuid import UUID
 
 from crmkit.schema import Record, field, record_type
 from crmkit.schema.types import Address as AddressType
-from crmkit.schema.types import Boolean, Date, Email, Integer, LongText, Phone, Reference, Text, Url
+from crmkit.schema.types import Boolean, Choice, Date, Email, Integer, LongText, Phone, Reference, Text, Url
 from crmkit.schema.types import Money as MoneyType
 from crmkit.schema.types import PersonName as PersonNameType
 from crmkit.values import Address, Money, PersonName
 
-__all__ = ["Account", "AccountContact", "Contact"]
+__all__ = ["LIFECYCLE", "Account", "AccountContact", "Contact"]
+
+LIFECYCLE = ("new", "following", "won", "renewing", "dormant", "churn_warning", "lost")
+"""Where we stand with an account; ``me.accounts.advance`` goes from one to another."""
 
 
 @record_type("account", plural="accounts", title="name")
 class Account(Record):
-    """An organisation."""
+    """An organisation. ``lifecycle`` is one of LIFECYCLE and moves by the ways that lead from one to another, with
+    ``lifecycle_reason`` where it goes back.
+    """
 
     name: str = field(Text())
     industry: str | None = field(Text(max_length=100), default=None)
@@ -26,6 +31,8 @@ class Account(Record):
     annual_revenue: Money | None = field(MoneyType(), default=None)
     headcount: int | None = field(Integer(minimum=0), default=None)
     description: str | None = field(LongText(), default=None)
+    lifecycle: str = field(Choice(list(LIFECYCLE)), default="new")
+    lifecycle_reason: str | None = field(Text(), default=None)
     owner: UUID | None = field(Reference("user"), default=None)
 
 

@@ -84,7 +84,7 @@ class Outbox:
         values = {
             "row": self.codec.id_in(due.id),
             "tries": due.attempts + 1,
-            "text": error[:2_000],
+            "text": _storable(error)[:2_000],
             "again": self.now + min(_MAX_DELAY, _MINUTE * 2 ** min(due.attempts, 12)),
         }
         changes: dict[str, Any] = {
@@ -116,6 +116,11 @@ class Outbox:
     def _statement(self, what: Any, make: Any) -> Any:
         table = self.tables.system.outbox
         return self.shelf.get(("outbox", what), lambda: self.database.prepare(make(table)))
+
+
+def _storable(words: str) -> str:
+    """An error's words are anybody's: what no database can hold is written as Python writes it."""
+    return words.encode(errors="backslashreplace").decode().replace("\x00", "\\x00")
 
 
 def _one(table: Any) -> tuple[Any, ...]:

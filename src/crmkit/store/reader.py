@@ -16,6 +16,7 @@ from crmkit.query.terms import Column
 from crmkit.schema import Field, Kind
 from crmkit.schema.record_type import SYSTEM_FIELDS
 from crmkit.schema.types import Decimal, Duration, Integer, Money
+from crmkit.schema.types.numbers import MAX_INTEGER
 from crmkit.store.database import Database, Unit
 from crmkit.store.json_parts import json_unless
 from crmkit.store.plans import Draft, Plan, Shelf, View
@@ -479,6 +480,8 @@ def _value(field: Field, parts: Sequence[Any], view: View) -> Any:
 
 
 def _total(field: Field, totals: dict[Any, int]) -> Any:
+    if any(abs(total) > MAX_INTEGER for total in totals.values()):
+        raise InvalidQuery("a total does not fit 64 bits", code="overflow", hint="narrow the query")
     if field.type.unit is not None:
         return tuple(field.type.from_parts(total, unit) for unit, total in sorted(totals.items()))
     return field.type.from_parts(totals[None]) if None in totals else None

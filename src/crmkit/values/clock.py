@@ -20,6 +20,7 @@ __all__ = [
     "from_days",
     "from_micros",
     "local_date",
+    "offsets",
     "to_days",
     "to_micros",
     "zone",
@@ -146,6 +147,39 @@ def local_date(moment: datetime, tz: ZoneInfo) -> date:
     Raises :class:`~crmkit.errors.InvalidValue` with code ``naive_datetime``, ``not_a_datetime`` or ``out_of_range``.
     """
     return _in_zone(moment, tz).date()
+
+
+def offsets(tz: ZoneInfo, first_year: int, years: int) -> tuple[tuple[int, int], ...]:
+    """From which instants on a zone is how far from UTC: pairs in microseconds, ascending, from the first of January.
+
+    Between two of them the day of an instant is a matter of integers: ``(instant + offset) // 86_400_000_000``.
+    """
+    day = timedelta(days=1)
+    at = datetime(first_year, 1, 1, tzinfo=UTC)
+    end = datetime(first_year + years, 1, 1, tzinfo=UTC)
+    found = [(to_micros(at), _offset(at, tz))]
+    while at < end:
+        following = at + day
+        if _offset(following, tz) != found[-1][1]:
+            change = _change(at, following, tz)
+            found.append((to_micros(change), _offset(change, tz)))
+        at = following
+    return tuple(found)
+
+
+def _change(before: datetime, after: datetime, tz: ZoneInfo) -> datetime:
+    """The first second at which the offset is no longer that of ``before``."""
+    while after - before > timedelta(seconds=1):
+        middle = before + timedelta(seconds=(after - before) // timedelta(seconds=2))
+        if _offset(middle, tz) == _offset(before, tz):
+            before = middle
+        else:
+            after = middle
+    return after
+
+
+def _offset(moment: datetime, tz: ZoneInfo) -> int:
+    return (moment.astimezone(tz).utcoffset() or timedelta(0)) // timedelta(microseconds=1)
 
 
 def _is_zone_name(name: object) -> bool:

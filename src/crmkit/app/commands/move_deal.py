@@ -1,6 +1,6 @@
 """Move a deal to another stage: the way a sale advances, is won, lost or reopened."""
 
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
@@ -17,13 +17,16 @@ class MoveDeal(Command[Deal]):
     """``me.deals.move(deal, to="proposal")``: the deal in another stage of its pipeline.
 
     ``to`` is a stage, its id or its name. ``on`` is the day a closed deal was closed (today, unless told),
-    ``loss_reason`` why it was lost. Raises NotFound (``unknown_stage``), and what an update raises.
+    ``loss_reason`` why it was lost, ``since`` the instant at which it came there (now, unless told).
+
+    Raises NotFound (``unknown_stage``), and what an update raises.
     """
 
     deal: Target
     to: Stage | UUID | str
     on: date | None = None
     loss_reason: str | None = None
+    since: datetime | None = None
 
     def run(self, me: Any) -> Deal:
         deal = self.deal if isinstance(self.deal, Deal) else me.deals.get(self.deal)
@@ -32,6 +35,8 @@ class MoveDeal(Command[Deal]):
             values["closed_on"] = self.on
         if self.loss_reason is not None:
             values["loss_reason"] = self.loss_reason
+        if self.since is not None:
+            values["stage_since"] = self.since
         moved: Deal = me.deals.update(deal, values)
         return moved
 

@@ -1,8 +1,9 @@
 """Put a tag on a record, take it off."""
 
+from datetime import datetime
 from typing import Any
 
-from crmkit.app.outcomes import Tally
+from crmkit.app.tagging import put_on, take_off
 from crmkit.sdk.command import Command, Target, command
 
 __all__ = ["Tag", "Untag"]
@@ -12,21 +13,18 @@ __all__ = ["Tag", "Untag"]
 class Tag(Command[None]):
     """``me.accounts.tag(acme, "vip")``: the tag is on the record, made if there was none of that name.
 
-    Needs the right to update the record. Putting a tag on twice is putting it on once.
+    It counts until ``expires_at``, or as long as it is there. Tags of one group exclude each other: the others are
+    taken off. Needs the right to update the record. Putting a tag on twice is putting it on once; said with another
+    ``expires_at``, it holds as said last.
     """
 
     target: Target
     tag: str
+    expires_at: datetime | None = None
     type_key: str = ""
 
     def run(self, me: Any) -> None:
-        record = me.records(self.type_key).get(self.target)
-        me.require(self.type_key, "update", record)
-        tag = _tag(me, self.tag)
-        if tag is None:
-            tag = _create(me, "tag", {"name": self.tag})
-        if not _taggings(me, tag, record.id):
-            _create(me, "tagging", {"tag": tag, "record_type": self.type_key, "record": record.id})
+        put_on(me, self.type_key, self.target, self.tag, self.expires_at)
 
 
 @command("*.untag")
@@ -38,24 +36,4 @@ class Untag(Command[None]):
     type_key: str = ""
 
     def run(self, me: Any) -> None:
-        record = me.records(self.type_key).get(self.target)
-        me.require(self.type_key, "update", record)
-        tag = _tag(me, self.tag)
-        taggings = [] if tag is None else _taggings(me, tag, record.id)
-        me.writes(trusted=True).delete("tagging", [(i, t.id) for i, t in enumerate(taggings)], Tally(stop=True))
-
-
-def _tag(me: Any, name: str) -> Any:
-    fields = (me.type_of("tag").by_key["name"],)
-    parsed = me.parser("tag").change({"name": name})["name"]
-    return next(iter(me.system_reader.holders("tag", fields, [(parsed,)]).values()), None)
-
-
-def _taggings(me: Any, tag: Any, record_id: Any) -> list[Any]:
-    return [t for t in me.system_reader.referring("tagging", "record", [record_id]) if t.tag == tag]
-
-
-def _create(me: Any, type_key: str, values: dict[str, Any]) -> Any:
-    tally = Tally(stop=True)
-    me.writes(trusted=True).create(type_key, [(0, values)], tally)
-    return tally.rows[0][2]
+        take_off(me, self.type_key, self.target, self.tag)

@@ -1,10 +1,12 @@
 """Take a changeset back, keeping what others did since."""
 
+from collections.abc import Iterator
 from typing import Any
 from uuid import UUID
 
 import attrs
 
+from crmkit.app.belonging import PLACE, subject_of
 from crmkit.app.loading import SCHEMA_TYPES
 from crmkit.app.outcomes import Tally
 from crmkit.errors import Problem
@@ -13,8 +15,18 @@ from crmkit.sdk.command import Command, command
 
 __all__ = ["Undo"]
 
-_Planned = tuple[RecordChange, UndoStep, Any]
-"""A change, what to do about it, and the record as it is now."""
+
+@attrs.frozen
+class _Planned:
+    """A change, the step that takes it back, and the record as it is now.
+
+    It is ``governed`` if the right to the record it is about allows it.
+    """
+
+    change: RecordChange
+    step: UndoStep
+    current: Any
+    governed: bool = False
 
 
 @command("changeset.undo")
@@ -30,13 +42,14 @@ class Undo(Command[UndoResult]):
 
     def run(self, me: Any) -> UndoResult:
         me.changesets.get(me.unit, self.changeset_id)
-        me.note(self.name, undoes=self.changeset_id)
+        me.note(self.name)
         outcome = _Buckets()
-        # Values are read under the definitions they were written under: definitions that come back are there before
-        # the records, and those that go, go after them.
-        self._undo(me, DEFINING, ("create", "update"), outcome)
-        self._undo(me, None, ("create", "update", "delete"), outcome)
-        self._undo(me, DEFINING, ("delete",), outcome)
+        with me.taking_back(self.changeset_id):
+            # Values are read under the definitions they were written under: definitions that come back are there before
+            # the records, and those that go, go after them.
+            self._undo(me, DEFINING, ("create", "update"), outcome)
+            self._undo(me, None, ("create", "update", "delete"), outcome)
+            self._undo(me, DEFINING, ("delete",), outcome)
         return UndoResult(
             self.changeset_id, me.changeset_id, tuple(outcome.reverted), tuple(outcome.kept), tuple(outcome.refused)
         )
@@ -49,11 +62,13 @@ class Undo(Command[UndoResult]):
         order = {key: i for i, key in enumerate(me.schema.types)}
         for action in actions:
             by_type: dict[str, list[_Planned]] = {}
-            for one in planned:
-                if one[1].action == action:
-                    by_type.setdefault(one[0].type_key, []).append(one)
+            for p in planned:
+                if p.step.action == action:
+                    by_type.setdefault(p.change.type_key, []).append(p)
             for type_key in sorted(by_type, key=order.__getitem__, reverse=action == "delete"):
-                _apply(me, type_key, action, by_type[type_key], outcome)
+                for governed in (False, True):
+                    steps = [p for p in by_type[type_key] if p.governed is governed]
+                    _apply(me.writes(trusted=governed), type_key, action, steps, outcome)
 
 
 DEFINING = SCHEMA_TYPES - {"segment"}
@@ -69,68 +84,96 @@ class _Buckets:
 def _plan(me: Any, changeset_id: UUID, types: frozenset[str] | None) -> tuple[list[_Planned], list[UndoEntry]]:
     """The steps for the records of these types, or of all others."""
     planned: list[_Planned] = []
-    kept: list[UndoEntry] = []
     wanted = (lambda key: key not in DEFINING) if types is None else types.__contains__
     for change, current in me.history(trusted=True).beside(changeset_id, me.system_reader, wanted):
-        step = _in_sight(me, change, current)
-        if step is None:
-            continue
-        if step.action != "keep":
-            planned.append((change, step, current))
-        if step.action == "keep" or step.kept:
-            kept.append(UndoEntry(change.type_key, change.id, step.kept, step.reason or "edited since"))
-    return planned, kept
+        found = _in_sight(me, change, current)
+        if found is not None:
+            planned.append(found)
+    planned = list(_with_their_deals(planned))
+    kept = [
+        UndoEntry(p.change.type_key, p.change.id, p.step.kept, p.step.reason or "edited since")
+        for p in planned
+        if p.step.action == "keep" or p.step.kept
+    ]
+    return [p for p in planned if p.step.action != "keep"], kept
 
 
-def _in_sight(me: Any, change: RecordChange, current: Any) -> UndoStep | None:
+def _with_their_deals(planned: list[_Planned]) -> Iterator[_Planned]:
+    """Where a deal has been is taken back with where it is, or not at all."""
+    moved = {p.change.id for p in planned if p.change.type_key == "deal" and _moves(p)}
+    for p in planned:
+        if p.change.type_key == "stage_interval":
+            row: Any = p.change.after or p.change.before
+            if row.deal not in moved:
+                p = attrs.evolve(p, step=UndoStep("keep", reason="the deal was moved since"))
+        yield p
+
+
+def _moves(planned: _Planned) -> bool:
+    return planned.step.action in ("create", "delete") or bool(PLACE & planned.step.values.keys())
+
+
+def _in_sight(me: Any, change: RecordChange, current: Any) -> _Planned | None:
     """The step as far as the actor may see what there is to do; None if there is nothing."""
+    together = PLACE if change.type_key == "deal" else frozenset()
     if me.policy.unlimited:
-        return plan_undo(change, current)
+        step = plan_undo(change, current, together=together)
+        return None if step is None else _Planned(change, step, current)
     row = current or change.before or change.after
+    subject = subject_of(change.type_key, row)
+    if subject is not None and _may_change(me, *subject):
+        step = plan_undo(change, current)
+        return None if step is None else _Planned(change, step, current, governed=True)
     if not me.judge.sees(change.type_key, row):
         return None
 
     def readable(key: str) -> bool:
         return bool(me.may_read(change.type_key, key, row))
 
-    step = plan_undo(change, current, readable)
+    step = plan_undo(change, current, readable, together)
     if step is None:
         return None
-    return attrs.evolve(step, kept=tuple(filter(readable, step.kept))) if step.kept else step
+    return _Planned(change, attrs.evolve(step, kept=tuple(filter(readable, step.kept))) if step.kept else step, current)
 
 
-def _apply(me: Any, type_key: str, action: str, steps: list[_Planned], outcome: _Buckets) -> None:
+def _may_change(me: Any, type_key: str, record_id: UUID) -> bool:
+    record = me.system_reader.get(type_key, record_id) if type_key in me.schema.types else None
+    return record is not None and me.judge.sees(type_key, record) and me.judge.allows(type_key, "update", record)
+
+
+def _apply(writes: Any, type_key: str, action: str, steps: list[_Planned], outcome: _Buckets) -> None:
     """Does the steps, and those that were refused again as long as that helps: records may refer to one another."""
     refused: dict[int, tuple[Problem, ...]] = {}
     # What other steps have changed meanwhile is refused for its version, and read again.
-    known = {current.id: current for _, _, current in steps if current is not None}
+    known = {p.current.id: p.current for p in steps if p.current is not None}
     while steps:
-        refused = _tried(me, type_key, action, steps, known)
-        for i, (change, step, _) in enumerate(steps):
+        refused = _tried(writes, type_key, action, steps, known)
+        for i, p in enumerate(steps):
             if i not in refused:
-                fields = tuple(step.values) if action == "update" else ()
-                outcome.reverted.append(UndoEntry(type_key, change.id, fields, _REVERTED[action]))
+                outcome.reverted.append(UndoEntry(type_key, p.change.id, _fields(p), _REVERTED[action]))
         if len(refused) == len(steps) and not known:
             break
         steps, known = [steps[i] for i in refused], {}
-    for i, (change, step, _) in enumerate(steps):
-        fields = tuple(step.values) if action == "update" else ()
-        reason = "; ".join(p.message for p in refused[i])
-        outcome.refused.append(UndoEntry(type_key, change.id, fields, reason, refused[i]))
+    for i, p in enumerate(steps):
+        reason = "; ".join(problem.message for problem in refused[i])
+        outcome.refused.append(UndoEntry(type_key, p.change.id, _fields(p), reason, refused[i]))
+
+
+def _fields(planned: _Planned) -> tuple[str, ...]:
+    return tuple(planned.step.values) if planned.step.action == "update" else ()
 
 
 def _tried(
-    me: Any, type_key: str, action: str, steps: list[_Planned], known: dict[UUID, Any]
+    writes: Any, type_key: str, action: str, steps: list[_Planned], known: dict[UUID, Any]
 ) -> dict[int, tuple[Problem, ...]]:
     tally = Tally()
-    writes = me.writes()
     if action == "create":
-        writes.restore(type_key, [(i, change.before) for i, (change, _, _) in enumerate(steps)], tally)
+        writes.restore(type_key, [(i, p.change.before) for i, p in enumerate(steps)], tally)
     elif action == "update":
-        values = [(i, change.id, step.values) for i, (change, step, _) in enumerate(steps)]
+        values = [(i, p.change.id, p.step.values) for i, p in enumerate(steps)]
         writes.update(type_key, values, tally, known=known)
     else:
-        writes.delete(type_key, [(i, change.id) for i, (change, _, _) in enumerate(steps)], tally, known=known)
+        writes.delete(type_key, [(i, p.change.id) for i, p in enumerate(steps)], tally, known=known)
     return tally.problems
 
 

@@ -46,12 +46,12 @@ class _Copy:
         if isinstance(value, int | float):
             return _number(value)
         if depth >= MAX_DEPTH and isinstance(value, list | tuple | dict):
-            raise InvalidValue(f"nested deeper than {MAX_DEPTH}", code="too_deep")
+            raise InvalidValue(f"nested deeper than {MAX_DEPTH}", code="too_deep", hint="flatten it")
         if isinstance(value, list | tuple):
             return [self.of(item, depth + 1) for item in value]
         if isinstance(value, dict):
             return {self._key(key): self.of(item, depth + 1) for key, item in value.items()}
-        raise InvalidValue(f"{shown(value)} is not JSON", code="not_json")
+        raise InvalidValue(f"{shown(value)} is not JSON", code="not_json", hint="give it as text")
 
     def _text(self, text: str) -> str:
         self._take(len(text))
@@ -59,19 +59,21 @@ class _Copy:
 
     def _key(self, key: Any) -> str:
         if not isinstance(key, str):
-            raise InvalidValue(f"{shown(key)} is not the key of a JSON object", code="not_json")
+            raise InvalidValue(f"{shown(key)} is not the key of a JSON object", code="not_json", hint="keys are texts")
         return self._text(key)
 
     def _take(self, amount: int) -> None:
         self.left -= amount
         if self.left < 0:
-            raise InvalidValue(f"more than {MAX_SIZE:,} values and characters", code="too_large")
+            raise InvalidValue(
+                f"more than {MAX_SIZE:,} values and characters", code="too_large", hint="keep it in parts"
+            )
 
 
 def _number(value: float) -> float:
     if isinstance(value, float):
         if not math.isfinite(value):
-            raise InvalidValue(f"{shown(value)} is not JSON", code="not_a_number")
+            raise InvalidValue(f"{shown(value)} is not JSON", code="not_a_number", hint="give None for no value")
         # PostgreSQL writes 1.0 and 1e30 its own way, after which they are integers.
         if not value.is_integer():
             return float(value)

@@ -28,13 +28,13 @@ _LARGEST_EXPONENT = 18
 
 def _within(value: Any, minimum: Any, maximum: Any) -> None:
     if minimum is not None and value < minimum:
-        raise InvalidValue(f"{value} is below {minimum}", code="too_small")
+        raise InvalidValue(f"{value} is below {minimum}", code="too_small", hint=f"give {minimum} or more")
     if maximum is not None and value > maximum:
-        raise InvalidValue(f"{value} is above {maximum}", code="too_large")
+        raise InvalidValue(f"{value} is above {maximum}", code="too_large", hint=f"give {maximum} or less")
 
 
 def _out_of_range() -> InvalidValue:
-    return InvalidValue("the number needs more than 64 bits", code="out_of_range")
+    return InvalidValue("the number needs more than 64 bits", code="out_of_range", hint="keep it in a field of text")
 
 
 @attrs.frozen
@@ -81,7 +81,7 @@ class Integer(FieldType):
 
 def _whole(value: Any) -> int:
     if type(value) is not int:
-        raise InvalidValue(f"{shown(value)} is not a whole number", code="not_an_integer")
+        raise InvalidValue(f"{shown(value)} is not a whole number", code="not_an_integer", hint="give an int")
     if not -MAX_INTEGER <= value <= MAX_INTEGER:
         raise _out_of_range()
     return value
@@ -95,7 +95,7 @@ def _whole_of(text: str) -> int:
     if number and number.adjusted() > _LARGEST_EXPONENT:
         raise _out_of_range()
     if number != int(number):
-        raise InvalidValue(f"{shown(text)} is not a whole number", code="not_an_integer")
+        raise InvalidValue(f"{shown(text)} is not a whole number", code="not_an_integer", hint="write 1234")
     return int(number)
 
 
@@ -111,7 +111,7 @@ def _exact(value: Any) -> PyDecimal:
             f"{shown(value)} is not an exact number", code="not_a_number", hint="give an int, a Decimal or its text"
         )
     if not number.is_finite():
-        raise InvalidValue(f"{number} is not a finite number", code="not_a_number")
+        raise InvalidValue(f"{number} is not a finite number", code="not_a_number", hint="give None for no value")
     return number
 
 
@@ -231,7 +231,7 @@ class Boolean(FieldType):
 
     def parse(self, value: Any) -> bool:
         if not isinstance(value, bool):
-            raise InvalidValue(f"{shown(value)} is not true or false", code="not_a_boolean")
+            raise InvalidValue(f"{shown(value)} is not true or false", code="not_a_boolean", hint="give a bool")
         return value
 
     def parse_text(self, text: str) -> bool:

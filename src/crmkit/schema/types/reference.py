@@ -24,6 +24,7 @@ _JSON_FORM = re.compile(f"{_HEX}{{8}}(-{_HEX}{{4}}){{3}}-{_HEX}{{12}}")
 class Reference(FieldType):
     """A link to a record of the type ``to`` (``*``: of any type); ``back`` names the way back from there (``deals``).
 
+    A record that others refer to cannot be deleted, but link records go with it, unless the reference ``holds`` it.
     The value is the record's id; where a value comes in, the record itself is taken as well.
     """
 
@@ -35,6 +36,8 @@ class Reference(FieldType):
 
     to: str = attrs.field(validator=text_like(rf"\*|{_KEY}", "the key of a record type, or *"))
     back: str | None = attrs.field(default=None, validator=text_like(_KEY, "lower-case letters, digits and _"))
+
+    holds: bool = attrs.field(default=False, validator=attrs.validators.instance_of(bool))
 
     def __attrs_post_init__(self) -> None:
         if self.to is None:

@@ -59,7 +59,7 @@ _RECORDS: tuple[tuple[str, str, str, tuple[tuple[str, str, str], ...]], ...] = (
         (),
     ),
     ("crm_custom_object", "crm_custom_object_history", ("key! key_key plural! plural_key label! label_key"), ()),
-    ("crm_pipeline", "crm_pipeline_history", ("name! name_key SLOTS"), ()),
+    ("crm_pipeline", "crm_pipeline_history", ("name! name_key loss_reasons:json strict:integer SLOTS"), ()),
     (
         "crm_product",
         "crm_product_history",
@@ -67,7 +67,7 @@ _RECORDS: tuple[tuple[str, str, str, tuple[tuple[str, str, str], ...]], ...] = (
         (),
     ),
     ("crm_role", "crm_role_history", ("name! name_key description description_key SLOTS"), ()),
-    ("crm_tag", "crm_tag_history", ("name! name_key SLOTS"), ()),
+    ("crm_tag", "crm_tag_history", ("name! name_key group group_key listed:integer SLOTS"), ()),
     (
         "crm_team",
         "crm_team_history",
@@ -81,7 +81,7 @@ _RECORDS: tuple[tuple[str, str, str, tuple[tuple[str, str, str], ...]], ...] = (
         (
             "name! name_key industry industry_key website website_key phone address:json parent:id "
             "annual_revenue:integer annual_revenue_currency headcount:integer description description_key "
-            "owner:id SLOTS"
+            "lifecycle lifecycle_reason lifecycle_reason_key owner:id SLOTS"
         ),
         (("fk_crm_account_owner", "owner", "crm_user"), ("fk_crm_account_parent", "parent", "crm_account")),
     ),
@@ -115,8 +115,11 @@ _RECORDS: tuple[tuple[str, str, str, tuple[tuple[str, str, str], ...]], ...] = (
     (
         "crm_segment",
         "crm_segment_history",
-        ("name! name_key on! on_key where:json! owner:id SLOTS"),
-        (("fk_crm_segment_owner", "owner", "crm_user"),),
+        (
+            "name! name_key on! on_key where:json! kind watched:integer roll:id basis:json task_on_enter "
+            "task_on_enter_key owner:id SLOTS"
+        ),
+        (("fk_crm_segment_owner", "owner", "crm_user"), ("fk_crm_segment_roll", "roll", "crm_tag")),
     ),
     (
         "crm_share",
@@ -127,13 +130,16 @@ _RECORDS: tuple[tuple[str, str, str, tuple[tuple[str, str, str], ...]], ...] = (
     (
         "crm_stage",
         "crm_stage_history",
-        ("pipeline:id! name! name_key position:integer! kind probability:integer required_fields:json SLOTS"),
+        (
+            "pipeline:id! name! name_key position:integer! kind probability:integer forecast_category "
+            "idle_days:integer required_fields:json active:integer SLOTS"
+        ),
         (("fk_crm_stage_pipeline", "pipeline", "crm_pipeline"),),
     ),
     (
         "crm_tagging",
         "crm_tagging_history",
-        ("tag:id! record_type! record_type_key record:id!"),
+        ("tag:id! record_type! record_type_key record:id! origin expires_at:integer"),
         (("fk_crm_tagging_tag", "tag", "crm_tag"),),
     ),
     (
@@ -152,6 +158,15 @@ _RECORDS: tuple[tuple[str, str, str, tuple[tuple[str, str, str], ...]], ...] = (
         (("fk_crm_contact_account", "account", "crm_account"), ("fk_crm_contact_owner", "owner", "crm_user")),
     ),
     (
+        "crm_stage_gate",
+        "crm_stage_gate_history",
+        ("label label_key from_stage:id to_stage:id! where:json action action_key"),
+        (
+            ("fk_crm_stage_gate_from_stage", "from_stage", "crm_stage"),
+            ("fk_crm_stage_gate_to_stage", "to_stage", "crm_stage"),
+        ),
+    ),
+    (
         "crm_account_contact",
         "crm_account_contact_history",
         ("account:id! contact:id! label label_key since:integer until:integer"),
@@ -164,13 +179,15 @@ _RECORDS: tuple[tuple[str, str, str, tuple[tuple[str, str, str], ...]], ...] = (
         "crm_deal",
         "crm_deal_history",
         (
-            "name! name_key account:id contact:id product:id pipeline:id stage:id outcome amount:integer "
-            "amount_currency probability:integer expected_close:integer closed_on:integer loss_reason "
-            "loss_reason_key owner:id SLOTS"
+            "name! name_key account:id contact:id product:id pipeline:id stage:id stage_since:integer outcome "
+            "amount:integer amount_currency probability:integer manual_probability:integer forecast_category "
+            "manual_category expected_close:integer closed_on:integer loss_reason loss_reason_key owner:id "
+            "credited_to:id SLOTS"
         ),
         (
             ("fk_crm_deal_account", "account", "crm_account"),
             ("fk_crm_deal_contact", "contact", "crm_contact"),
+            ("fk_crm_deal_credited_to", "credited_to", "crm_user"),
             ("fk_crm_deal_owner", "owner", "crm_user"),
             ("fk_crm_deal_pipeline", "pipeline", "crm_pipeline"),
             ("fk_crm_deal_product", "product", "crm_product"),
@@ -181,8 +198,8 @@ _RECORDS: tuple[tuple[str, str, str, tuple[tuple[str, str, str], ...]], ...] = (
         "crm_activity",
         "crm_activity_history",
         (
-            "kind! subject! subject_key at:integer due_at:integer done_at:integer body body_key account:id "
-            "contact:id deal:id lead:id owner:id SLOTS"
+            "kind! subject! subject_key at:integer due_at:integer done_at:integer body body_key automatic:integer "
+            "account:id contact:id deal:id lead:id owner:id SLOTS"
         ),
         (
             ("fk_crm_activity_account", "account", "crm_account"),
@@ -190,6 +207,25 @@ _RECORDS: tuple[tuple[str, str, str, tuple[tuple[str, str, str], ...]], ...] = (
             ("fk_crm_activity_deal", "deal", "crm_deal"),
             ("fk_crm_activity_lead", "lead", "crm_lead"),
             ("fk_crm_activity_owner", "owner", "crm_user"),
+        ),
+    ),
+    (
+        "crm_deal_split",
+        "crm_deal_split_history",
+        ("deal:id! user:id! share:integer!"),
+        (("fk_crm_deal_split_deal", "deal", "crm_deal"), ("fk_crm_deal_split_user", "user", "crm_user")),
+    ),
+    (
+        "crm_stage_interval",
+        "crm_stage_interval_history",
+        (
+            "deal:id! stage:id! position:integer! kind! entered:integer! left:integer amount:integer "
+            "amount_currency by:id"
+        ),
+        (
+            ("fk_crm_stage_interval_by", "by", "crm_user"),
+            ("fk_crm_stage_interval_deal", "deal", "crm_deal"),
+            ("fk_crm_stage_interval_stage", "stage", "crm_stage"),
         ),
     ),
 )

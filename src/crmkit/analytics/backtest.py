@@ -1,0 +1,199 @@
+"""What a forecast would have said on past days, and how wrong it was.
+
+A snapshot holds the facts as they were known then, so a forecast that peeks at what was recorded later is the caller's
+fault and not possible here. An error is forecast minus actual: above 0 it promised too much.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from fractions import Fraction
+from typing import Any, Generic, TypeVar
+
+import attrs
+
+from crmkit.analytics.frame import Frame
+from crmkit.analytics.metric import Metric
+from crmkit.errors import CurrencyMismatch
+from crmkit.values import Money, Period
+
+__all__ = ["Backtest", "BacktestRow", "Snapshot", "backtest"]
+
+F = TypeVar("F")
+
+_PER_UNIT = 10_000
+
+
+@attrs.frozen(kw_only=True)
+class Snapshot(Generic[F]):
+    """The facts as they were known at the frame's instant, the period to forecast, and what then happened in it.
+
+    ``actual`` is None while that is not known.
+    """
+
+    facts: F
+    frame: Frame
+    period: Period
+    actual: Money | None
+
+
+@attrs.frozen(kw_only=True)
+class BacktestRow:
+    """One forecast and what came of it; ``error`` is forecast minus actual, ``percentage`` the error over the actual.
+
+    ``percentage`` is a ratio (0.1 is ten percent too much), None where the actual is not above 0. All are None where
+    the forecast or the actual is.
+    """
+
+    frame: Frame
+    period: Period
+    forecast: Money | None
+    actual: Money | None
+    error: Money | None = None
+    absolute: Money | None = None
+    percentage: Fraction | None = None
+
+
+@attrs.frozen(kw_only=True)
+class Backtest:
+    """The rows in the order of their instants, and what they come to.
+
+    ``bias`` is the mean error, ``mae`` the mean absolute error, ``mape`` the mean absolute percentage error over the
+    rows that have one (it punishes promising too much more than too little, and small actuals most).
+    """
+
+    rows: tuple[BacktestRow, ...]
+    bias: Metric
+    mae: Metric
+    mape: Metric
+
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON."""
+        return {
+            "rows": [
+                {
+                    "as_of": row.frame.as_of.isoformat(),
+                    "period": row.period.label,
+                    "forecast": _text(row.forecast),
+                    "actual": _text(row.actual),
+                    "error": _text(row.error),
+                    "absolute": _text(row.absolute),
+                    "percentage": _text(row.percentage),
+                }
+                for row in self.rows
+            ],
+            "bias": self.bias.to_dict(),
+            "mae": self.mae.to_dict(),
+            "mape": self.mape.to_dict(),
+        }
+
+    def to_vega(self) -> dict[str, Any]:
+        """A Vega-Lite document, see :func:`crmkit.analytics.vega.backtest`."""
+        from crmkit.analytics.vega import backtest  # it draws backtests, so it cannot be loaded before
+
+        return backtest(self)
+
+    def _repr_html_(self) -> str:
+        from crmkit.analytics.vega import backtest_table  # it draws backtests, so it cannot be loaded before
+
+        return backtest_table(self)
+
+
+def backtest(
+    snapshots: Iterable[Snapshot[F]],
+    forecast: Callable[[F, Frame, Period], Money | None],
+    frame: Frame,
+    *,
+    name: str = "forecast",
+) -> Backtest:
+    """Ask a forecast of each snapshot, and compare. ``frame`` is that of the comparison, ``name`` the forecast's.
+
+    What could not be compared is counted as ``no_forecast`` and ``no_actual``, and for percentages as
+    ``actual_not_above_0``. Raises CurrencyMismatch if forecasts and actuals are not all in one currency; what
+    ``forecast`` raises goes through.
+    """
+    rows = sorted(
+        (_row(each, forecast(each.facts, each.frame, each.period)) for each in snapshots),
+        key=lambda row: (row.frame.as_of, row.period.start),
+    )
+    currency = _currency(rows, frame)
+    excluded = {
+        "no_forecast": sum(row.forecast is None for row in rows),
+        "no_actual": sum(row.forecast is not None and row.actual is None for row in rows),
+    }
+    told = _Told(name, attrs.evolve(frame, currency=currency), {why: n for why, n in excluded.items() if n})
+    errors = [row.error.units for row in rows if row.error is not None]
+    shares = [abs(row.percentage) for row in rows if row.percentage is not None]
+    without = len(errors) - len(shares)
+    return Backtest(
+        rows=tuple(rows),
+        bias=told.money("bias", errors),
+        mae=told.money("mean_absolute_error", [abs(error) for error in errors]),
+        mape=told.ratio("mean_absolute_percentage_error", shares, without),
+    )
+
+
+def _row(snapshot: Snapshot[Any], forecast: Money | None) -> BacktestRow:
+    actual = snapshot.actual
+    row = BacktestRow(frame=snapshot.frame, period=snapshot.period, forecast=forecast, actual=actual)
+    if forecast is None or actual is None:
+        return row
+    error = forecast - actual
+    return attrs.evolve(
+        row,
+        error=error,
+        absolute=Money.from_units(abs(error.units), error.currency),
+        percentage=Fraction(error.units, actual.units) if actual.units > 0 else None,
+    )
+
+
+def _currency(rows: Sequence[BacktestRow], frame: Frame) -> str | None:
+    named = {money.currency for row in rows for money in (row.forecast, row.actual) if money is not None}
+    if frame.currency is not None:
+        named.add(frame.currency)
+    if len(named) > 1:
+        raise CurrencyMismatch(
+            f"errors in {' and '.join(sorted(named))} do not add up", hint="forecast in one currency, the frame's"
+        )
+    return named.pop() if named else None
+
+
+@attrs.frozen
+class _Told:
+    name: str
+    frame: Frame
+    excluded: dict[str, int]
+
+    def money(self, what: str, units: Sequence[int]) -> Metric:
+        exact = Fraction(sum(units), len(units) * _PER_UNIT) if units else None
+        value = None
+        if exact is not None and self.frame.currency is not None:
+            value = Money.from_units(round(exact * _PER_UNIT), self.frame.currency)
+        return self._metric(what, "money", value, exact, len(units), self.excluded)
+
+    def ratio(self, what: str, shares: Sequence[Fraction], without: int) -> Metric:
+        exact = sum(shares, Fraction(0)) / len(shares) if shares else None
+        excluded = {**self.excluded, "actual_not_above_0": without} if without else self.excluded
+        return self._metric(what, "ratio", None if exact is None else float(exact), exact, len(shares), excluded)
+
+    def _metric(
+        self,
+        what: str,
+        unit: str,
+        value: Money | float | None,
+        exact: Fraction | None,
+        n: int,
+        excluded: dict[str, int],
+    ) -> Metric:
+        return Metric(
+            name=f"{self.name}_{what}",
+            variant="forecast_minus_actual",
+            unit=unit,
+            value=value,
+            exact=exact,
+            n=n,
+            excluded=excluded,
+            frame=self.frame,
+        )
+
+
+def _text(value: object) -> str | None:
+    return None if value is None else str(value)

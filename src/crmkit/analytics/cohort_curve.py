@@ -1,0 +1,153 @@
+"""How the share of a cohort that went on from a stage grows with the days since it entered."""
+
+from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
+from typing import Any
+
+import attrs
+
+from crmkit.analytics.clocks import DAY_MICROS
+from crmkit.analytics.conversion import first_entries
+from crmkit.analytics.facts import DealFact, Spell, StageFact
+from crmkit.analytics.faults import deals_of, find_faults
+from crmkit.analytics.frame import Frame
+from crmkit.analytics.ladder import Order, closed_at, ladder
+from crmkit.analytics.metric import Metric
+from crmkit.analytics.periods import covered
+from crmkit.analytics.shares import added
+from crmkit.analytics.survival import Incidences, aalen_johansen
+from crmkit.values import Period, to_micros
+
+__all__ = ["LOST", "REACHED", "CohortCurve", "CohortCurveTally", "cohort_curve", "cohort_curve_of", "tally"]
+
+REACHED = "reached"
+LOST = "lost"
+
+
+@attrs.frozen(kw_only=True)
+class CohortCurveTally:
+    """How many deals of a cohort reached a later stage, were lost or (``None``) still wait, by microseconds since."""
+
+    outcomes: Mapping[int, Mapping[Hashable, int]] = attrs.field(factory=dict)
+    excluded: Mapping[str, int] = attrs.field(factory=dict)
+
+    @property
+    def n(self) -> int:
+        """How many deals the cohort has."""
+        return sum(sum(counts.values()) for counts in self.outcomes.values())
+
+    @property
+    def censored(self) -> int:
+        """How many still wait."""
+        return sum(counts.get(None, 0) for counts in self.outcomes.values())
+
+    def __add__(self, other: "CohortCurveTally") -> "CohortCurveTally":
+        if not isinstance(other, CohortCurveTally):
+            return NotImplemented
+        outcomes = {time: dict(counts) for time, counts in self.outcomes.items()}
+        for time, counts in other.outcomes.items():
+            outcomes[time] = added(outcomes.get(time, {}), counts)
+        return CohortCurveTally(outcomes=outcomes, excluded=added(self.excluded, other.excluded))
+
+
+@attrs.frozen(kw_only=True)
+class CohortCurve:
+    """The curve of a cohort: ``incidences`` of :data:`REACHED` and :data:`LOST` by days (of 86,400 s) since entry."""
+
+    variant: str
+    incidences: Incidences
+    n: int
+    censored: int
+    excluded: Mapping[str, int]
+    frame: Frame
+    period: Period | None = None
+
+    def at(self, days: float, level: float = 0.95) -> Metric:
+        """The share that went on within so many days, had all been watched so long; None of nothing."""
+        return Metric(
+            name="stage_conversion",
+            variant=f"{self.variant}_{days:g}_days",
+            unit="ratio",
+            value=self.incidences.at(REACHED, days) if self.n else None,
+            n=self.n,
+            frame=self.frame,
+            excluded=self.excluded,
+            censored=self.censored,
+            interval=self.incidences.interval(REACHED, days, level),
+            period=self.period,
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON."""
+        return {
+            "name": "stage_conversion",
+            "variant": self.variant,
+            "n": self.n,
+            "censored": self.censored,
+            "excluded": dict(self.excluded),
+            "period": None if self.period is None else self.period.label,
+            "days": list(self.incidences.survival.times),
+            "waiting": list(self.incidences.survival.values),
+            **{str(cause): list(values) for cause, values in self.incidences.values.items()},
+            **self.frame.to_dict(),
+        }
+
+
+def cohort_curve(
+    deals: Iterable[DealFact],
+    spells: Iterable[Spell],
+    stages: Sequence[StageFact],
+    period: Period,
+    frame: Frame,
+    *,
+    stage: Hashable,
+    order: Order = "now",
+) -> CohortCurve:
+    """The curve of the deals that first entered the stage in the period; impossible histories are left out."""
+    deals, spells = list(deals), list(spells)
+    faulty = deals_of(find_faults(deals, spells, stages, frame))
+    folded = tally(deals, spells, stages, period, frame, stage=stage, order=order, faulty=faulty)
+    return cohort_curve_of(folded, f"cohort_curve_{order}", period, frame)
+
+
+def tally(
+    deals: Iterable[DealFact],
+    spells: Iterable[Spell],
+    stages: Sequence[StageFact],
+    period: Period,
+    frame: Frame,
+    *,
+    stage: Hashable,
+    order: Order = "now",
+    faulty: Collection[Hashable] = (),
+) -> CohortCurveTally:
+    """The times from first entry to reaching a later stage or being won, to being lost, or until now.
+
+    A deal that was lost, reopened and then went on has gone on. ``disqualified`` is lost here.
+    Raises UsageError with code ``unknown_stage`` or ``unknown_variant``.
+    """
+    rungs = ladder(stages, order, stage)
+    now = to_micros(frame.as_of)
+    outcomes: dict[int, dict[Hashable, int]] = {}
+    excluded: dict[str, int] = {}
+    for deal, own, entry in first_entries(deals, spells, period, frame, stage, faulty, excluded):
+        moves = rungs.moves_on(deal, own, entry)
+        cause, end = (
+            (REACHED, min(moves)) if moves else (None, now) if deal.outcome == "open" else (LOST, closed_at(own))
+        )
+        counts = outcomes.setdefault(end - to_micros(entry.entered), {})
+        counts[cause] = counts.get(cause, 0) + 1
+    return CohortCurveTally(outcomes=outcomes, excluded=excluded)
+
+
+def cohort_curve_of(tally: CohortCurveTally, variant: str, period: Period | None, frame: Frame) -> CohortCurve:
+    """The curve of Aalen and Johansen a tally tells, lost competing with going on, waiting censored."""
+    by_days = {micros / DAY_MICROS: counts for micros, counts in tally.outcomes.items()}
+    return CohortCurve(
+        variant=variant,
+        incidences=aalen_johansen(by_days),
+        n=tally.n,
+        censored=tally.censored,
+        excluded=tally.excluded,
+        frame=frame,
+        period=covered(period, frame),
+    )

@@ -1,0 +1,301 @@
+"""How many deals of a stage go on to a later one: by stock, by flow and by cohort.
+
+The three answer different questions and are never one number. A stock ratio compares two heaps as they lie today and
+is no conversion. A flow counts what moved on within a period, of deals of all ages (Sightfull's progression rate). A
+cohort follows the deals that first entered within a period; its young ones have not had their time, so only the
+matured are counted here, and :mod:`~crmkit.analytics.cohort_curve` tells how the share grows with time.
+"""
+
+from collections.abc import Collection, Hashable, Iterable, Iterator, Mapping, Sequence
+from fractions import Fraction
+
+import attrs
+
+from crmkit.analytics.clocks import DAY_MICROS
+from crmkit.analytics.facts import DealFact, Spell, StageFact
+from crmkit.analytics.faults import IMPOSSIBLE, deals_of, find_faults, spells_by_deal
+from crmkit.analytics.frame import Frame
+from crmkit.analytics.ladder import Order, ladder
+from crmkit.analytics.metric import Metric
+from crmkit.analytics.periods import covered
+from crmkit.analytics.shares import added, bounds_of, count, share, sorted_ids
+from crmkit.errors import UsageError
+from crmkit.values import Period, to_micros
+from crmkit.values.text import shown
+
+__all__ = [
+    "ConversionTally",
+    "StockTally",
+    "cohort_conversion",
+    "conversion_of",
+    "first_entries",
+    "flow_conversion",
+    "stock_ratio",
+    "stock_ratio_of",
+    "tally_cohort",
+    "tally_flow",
+    "tally_stock",
+]
+
+
+@attrs.frozen(kw_only=True)
+class StockTally:
+    """How many open deals are in each stage now."""
+
+    stages: Mapping[Hashable, int] = attrs.field(factory=dict)
+    excluded: Mapping[str, int] = attrs.field(factory=dict)
+
+    def __add__(self, other: "StockTally") -> "StockTally":
+        if not isinstance(other, StockTally):
+            return NotImplemented
+        return StockTally(stages=added(self.stages, other.stages), excluded=added(self.excluded, other.excluded))
+
+
+@attrs.frozen(kw_only=True)
+class ConversionTally:
+    """How many deals were there, how many of them moved on, and how many are too young to count (``censored``)."""
+
+    moved: int = 0
+    there: int = 0
+    censored: int = 0
+    excluded: Mapping[str, int] = attrs.field(factory=dict)
+    members: Mapping[str, frozenset[Hashable]] = attrs.field(factory=dict)
+
+    def __add__(self, other: "ConversionTally") -> "ConversionTally":
+        if not isinstance(other, ConversionTally):
+            return NotImplemented
+        parts = dict.fromkeys([*self.members, *other.members])
+        nobody: frozenset[Hashable] = frozenset()
+        return ConversionTally(
+            moved=self.moved + other.moved,
+            there=self.there + other.there,
+            censored=self.censored + other.censored,
+            excluded=added(self.excluded, other.excluded),
+            members={part: self.members.get(part, nobody) | other.members.get(part, nobody) for part in parts},
+        )
+
+
+# ---------------------------------------------------------------------------------------------------------------- stock
+
+
+def stock_ratio(deals: Iterable[DealFact], frame: Frame, *, stage: Hashable, onward: Hashable) -> Metric:
+    """Open deals in the stage ``onward`` for each in ``stage`` now; see :func:`stock_ratio_of`."""
+    return stock_ratio_of(tally_stock(deals), frame, stage=stage, onward=onward)
+
+
+def tally_stock(deals: Iterable[DealFact]) -> StockTally:
+    """The open deals of each stage; left out are the ``closed`` and those in ``no_stage``."""
+    stages: dict[Hashable, int] = {}
+    excluded: dict[str, int] = {}
+    for deal in deals:
+        if deal.outcome != "open":
+            count(excluded, "closed")
+        elif deal.stage is None:
+            count(excluded, "no_stage")
+        else:
+            count(stages, deal.stage)
+    return StockTally(stages=stages, excluded=excluded)
+
+
+def stock_ratio_of(tally: StockTally, frame: Frame, *, stage: Hashable, onward: Hashable) -> Metric:
+    """The ratio of two heaps: deals in ``onward`` now to deals in ``stage`` now, whole or more than whole.
+
+    Dashboards call it a conversion. It is none: nobody says that the deals of the one heap ever were in the other, and
+    it rises when the first stage runs dry.
+    """
+    here, there = tally.stages.get(stage, 0), tally.stages.get(onward, 0)
+    exact = Fraction(there, here) if here else None
+    return Metric(
+        name="stage_stock_ratio",
+        variant="snapshot",
+        unit="ratio",
+        value=None if exact is None else float(exact),
+        exact=exact,
+        n=here,
+        numerator=there,
+        denominator=here,
+        excluded=tally.excluded,
+        frame=frame,
+        notes=("a ratio of two stocks, not a conversion",),
+    )
+
+
+# ------------------------------------------------------------------------------------------------------- flow and cohort
+
+
+def flow_conversion(
+    deals: Iterable[DealFact],
+    spells: Iterable[Spell],
+    stages: Sequence[StageFact],
+    period: Period,
+    frame: Frame,
+    *,
+    stage: Hashable,
+    order: Order = "now",
+) -> Metric:
+    """Of the deals that were in the stage at any time of the period, the share that moved on within it.
+
+    Impossible histories are found and left out. Ages are mixed: a deal that came in on the last day had no time. Being
+    lost and going back is no moving on. See :func:`tally_flow`.
+    """
+    deals, spells = list(deals), list(spells)
+    faulty = deals_of(find_faults(deals, spells, stages, frame))
+    folded = tally_flow(deals, spells, stages, period, frame, stage=stage, order=order, faulty=faulty)
+    return conversion_of(folded, f"flow_{order}", period, frame)
+
+
+def cohort_conversion(
+    deals: Iterable[DealFact],
+    spells: Iterable[Spell],
+    stages: Sequence[StageFact],
+    period: Period,
+    frame: Frame,
+    *,
+    stage: Hashable,
+    mature: int,
+    order: Order = "now",
+) -> Metric:
+    """Of the deals that first entered the stage in the period, the share that has reached a later one or was won.
+
+    Only those that entered ``mature`` days ago or more count; younger ones are ``censored``, whatever they have done,
+    since of them only the quick can have moved. Impossible histories are found and left out. See
+    :func:`tally_cohort`.
+    """
+    deals, spells = list(deals), list(spells)
+    faulty = deals_of(find_faults(deals, spells, stages, frame))
+    folded = tally_cohort(deals, spells, stages, period, frame, stage=stage, mature=mature, order=order, faulty=faulty)
+    return conversion_of(folded, f"cohort_matured_{order}", period, frame)
+
+
+def tally_flow(
+    deals: Iterable[DealFact],
+    spells: Iterable[Spell],
+    stages: Sequence[StageFact],
+    period: Period,
+    frame: Frame,
+    *,
+    stage: Hashable,
+    order: Order = "now",
+    faulty: Collection[Hashable] = (),
+) -> ConversionTally:
+    """Deals in the stage at any time of the period, and those of them that then entered a later or won stage in it.
+
+    Raises UsageError with code ``unknown_stage`` or ``unknown_variant``.
+    """
+    rungs = ladder(stages, order, stage)
+    first, after = bounds_of(period, frame)
+    fold = _Fold(frame)
+    by_deal = spells_by_deal(spells)
+    for deal in deals:
+        own = by_deal.get(deal.id, [])
+        there = next((spell for spell in own if spell.stage == stage and _within(spell, first, after)), None)
+        if deal.id in faulty:
+            count(fold.excluded, IMPOSSIBLE)
+        elif there is not None:
+            fold.add(deal, moved=any(first <= moment < after for moment in rungs.moves_on(deal, own, there)))
+    return fold.done()
+
+
+def tally_cohort(
+    deals: Iterable[DealFact],
+    spells: Iterable[Spell],
+    stages: Sequence[StageFact],
+    period: Period,
+    frame: Frame,
+    *,
+    stage: Hashable,
+    mature: int,
+    order: Order = "now",
+    faulty: Collection[Hashable] = (),
+) -> ConversionTally:
+    """Deals whose first entry to the stage is in the period, ``mature`` days of 86,400 s old or more; see above.
+
+    Raises UsageError with code ``unknown_stage``, ``unknown_variant`` or ``bad_days``.
+    """
+    if type(mature) is not int or mature < 0:
+        raise UsageError(f"{shown(mature)} is no number of days", code="bad_days", hint="an int from 0 up")
+    rungs = ladder(stages, order, stage)
+    latest = to_micros(frame.as_of) - mature * DAY_MICROS
+    fold = _Fold(frame)
+    for deal, own, entry in first_entries(deals, spells, period, frame, stage, faulty, fold.excluded):
+        if to_micros(entry.entered) > latest:
+            fold.wait(deal)
+        else:
+            fold.add(deal, moved=bool(rungs.moves_on(deal, own, entry)))
+    return fold.done()
+
+
+def conversion_of(tally: ConversionTally, variant: str, period: Period, frame: Frame) -> Metric:
+    """The share that moved on, with the interval of Wilson; ``variant`` says how the tally was made."""
+    return share(
+        "stage_conversion",
+        variant,
+        tally.moved,
+        tally.there,
+        frame,
+        censored=tally.censored,
+        excluded=tally.excluded,
+        period=covered(period, frame),
+        members={part: sorted_ids(ids) for part, ids in tally.members.items()} if frame.members else None,
+    )
+
+
+def first_entries(
+    deals: Iterable[DealFact],
+    spells: Iterable[Spell],
+    period: Period | None,
+    frame: Frame,
+    stage: Hashable,
+    faulty: Collection[Hashable],
+    excluded: dict[str, int],
+) -> Iterator[tuple[DealFact, Sequence[Spell], Spell]]:
+    """The deals whose first entry to a stage is in a period (None: ever), with their spells and that entry.
+
+    Counts the ``faulty`` among ``excluded``; who never was in the stage or entered it first at another time is not of
+    the cohort, and not counted.
+    """
+    by_deal = spells_by_deal(spells)
+    first, after = bounds_of(period, frame)
+    for deal in deals:
+        if deal.id in faulty:
+            count(excluded, IMPOSSIBLE)
+            continue
+        own = by_deal.get(deal.id, [])
+        entry = next((spell for spell in own if spell.stage == stage), None)
+        if entry is not None and first <= to_micros(entry.entered) < after:
+            yield deal, own, entry
+
+
+def _within(spell: Spell, first: float, after: float) -> bool:
+    """Whether a spell has any time, or at least its beginning, between two instants."""
+    entered = to_micros(spell.entered)
+    return entered < after and (entered >= first or spell.left is None or to_micros(spell.left) > first)
+
+
+class _Fold:
+    """A conversion on its way into a :class:`ConversionTally`."""
+
+    def __init__(self, frame: Frame) -> None:
+        self.frame = frame
+        self.moved = self.there = self.censored = 0
+        self.excluded: dict[str, int] = {}
+        self.members: dict[str, set[Hashable]] = {"numerator": set(), "denominator": set(), "censored": set()}
+
+    def add(self, deal: DealFact, *, moved: bool) -> None:
+        self.there += 1
+        self.moved += moved
+        if self.frame.members:
+            self.members["denominator"].add(deal.id)
+            if moved:
+                self.members["numerator"].add(deal.id)
+
+    def wait(self, deal: DealFact) -> None:
+        self.censored += 1
+        if self.frame.members:
+            self.members["censored"].add(deal.id)
+
+    def done(self) -> ConversionTally:
+        members = {part: frozenset(ids) for part, ids in self.members.items()} if self.frame.members else {}
+        return ConversionTally(
+            moved=self.moved, there=self.there, censored=self.censored, excluded=self.excluded, members=members
+        )

@@ -1,0 +1,108 @@
+"""Histories that cannot have happened: found and named, so that metrics leave them out and say so."""
+
+import math
+from collections.abc import Collection, Hashable, Iterable, Iterator
+
+import attrs
+
+from crmkit.analytics.facts import DealFact, Spell, StageFact
+from crmkit.analytics.frame import Frame
+from crmkit.values import to_micros
+
+__all__ = ["IMPOSSIBLE", "Fault", "deals_of", "find_faults", "spells_by_deal"]
+
+# The reason under which metrics count the deals they leave out.
+IMPOSSIBLE = "impossible_history"
+
+
+@attrs.frozen(order=False)
+class Fault:
+    """What is impossible in the history of a deal.
+
+    ``code`` is one of ``left_before_entered``, ``after_as_of`` (entered or left after the instant at which it is
+    known), ``two_open_spells``, ``overlapping_spells``, ``unknown_stage``, ``unknown_deal`` (a spell of a deal that is
+    not there), ``open_without_spell`` (an open deal that is in no stage) and ``closed_in_open_stage`` (a closed deal
+    that is still in an open one).
+    """
+
+    deal: Hashable
+    code: str
+    message: str
+
+
+def find_faults(
+    deals: Iterable[DealFact], spells: Iterable[Spell], stages: Iterable[StageFact], frame: Frame
+) -> tuple[Fault, ...]:
+    """Every fault, in the order of deals' ids as texts; each code once a deal.
+
+    A spell that begins when another ends does not overlap it, and one that ends when it begins is a stage passed
+    through. Takes as long as sorting the spells of each deal.
+    """
+    known = {stage.id for stage in stages}
+    by_deal = spells_by_deal(spells)
+    found: dict[tuple[Hashable, str], Fault] = {}
+    for deal in deals:
+        for fault in _of_deal(deal, by_deal.pop(deal.id, []), known, frame):
+            found.setdefault((fault.deal, fault.code), fault)
+    for id_ in by_deal:
+        found[id_, "unknown_deal"] = Fault(id_, "unknown_deal", f"there are spells of deal {id_}, and no such deal")
+    return tuple(sorted(found.values(), key=lambda fault: (repr(fault.deal), fault.code)))
+
+
+def deals_of(faults: Iterable[Fault]) -> frozenset[Hashable]:
+    """The deals that metrics leave out."""
+    return frozenset(fault.deal for fault in faults)
+
+
+def spells_by_deal(spells: Iterable[Spell]) -> dict[Hashable, list[Spell]]:
+    """The spells of each deal, from the first entered to the last."""
+    by_deal: dict[Hashable, list[Spell]] = {}
+    for spell in spells:
+        by_deal.setdefault(spell.deal, []).append(spell)
+    for own in by_deal.values():
+        if len(own) > 1:
+            own.sort(key=_by_time)
+    return by_deal
+
+
+def _of_deal(deal: DealFact, spells: list[Spell], known: Collection[Hashable], frame: Frame) -> Iterator[Fault]:
+    now = to_micros(frame.as_of)
+    sound: list[tuple[int, float, Spell]] = []
+    for spell in spells:
+        entered, left = to_micros(spell.entered), None if spell.left is None else to_micros(spell.left)
+        if spell.stage not in known:
+            yield _fault(deal, "unknown_stage", f"was in stage {spell.stage}, which there is not")
+        if left is not None and left < entered:
+            yield _fault(deal, "left_before_entered", f"left stage {spell.stage} before it entered it")
+        elif max(entered, left or entered) > now:
+            yield _fault(deal, "after_as_of", f"moves in stage {spell.stage} after {frame.as_of.isoformat()}")
+        else:
+            sound.append((entered, math.inf if left is None else left, spell))
+    yield from _at_once(deal, sound)
+    lasting = [spell for spell in spells if spell.left is None]
+    if deal.outcome == "open" and not lasting:
+        yield _fault(deal, "open_without_spell", "is open and in no stage")
+    if deal.outcome != "open" and any(spell.kind == "open" for spell in lasting):
+        yield _fault(deal, "closed_in_open_stage", f"is {deal.outcome} and still in an open stage")
+
+
+def _at_once(deal: DealFact, spells: list[tuple[int, float, Spell]]) -> Iterator[Fault]:
+    """What of sound spells goes on at the same time."""
+    spells.sort(key=lambda spell: spell[:2])
+    until, holder = -math.inf, None
+    for entered, left, spell in spells:
+        if holder is not None and entered < until:
+            code = "two_open_spells" if left == until == math.inf else "overlapping_spells"
+            yield _fault(deal, code, f"is or was in the stages {holder.stage} and {spell.stage} at once")
+        if holder is None or left > until:
+            until, holder = left, spell
+
+
+def _by_time(spell: Spell) -> tuple[int, float, int]:
+    # Datetimes of one zone compare by the clock on the wall, which shows some hours twice; so by microseconds. Stages
+    # passed through at one instant come before the one that lasts, the lower before the higher.
+    return to_micros(spell.entered), math.inf if spell.left is None else to_micros(spell.left), spell.position
+
+
+def _fault(deal: DealFact, code: str, what: str) -> Fault:
+    return Fault(deal.id, code, f"deal {deal.id} {what}")

@@ -1,0 +1,61 @@
+"""What a number is told in: as of when, for whom, in which zone and currency."""
+
+from datetime import date, datetime
+from fractions import Fraction
+from typing import Any
+
+import attrs
+
+from crmkit.errors import CurrencyMismatch
+from crmkit.values import Money, local_date, zone
+from crmkit.values.rates import Policy, Rates
+
+__all__ = ["Frame"]
+
+
+@attrs.frozen(kw_only=True)
+class Frame:
+    """The surroundings of a metric.
+
+    ``as_of`` is the instant at which the facts are known. Days are of ``zone``. Amounts are told in ``currency``, or,
+    if that is None, in the one currency all of them have; unlike ones need ``rates`` and ``policy``: ``booking`` (the
+    rate of the day the amount belongs to), ``current`` (of the day of ``as_of``), ``budget`` (the planned rate).
+    ``scope`` says whose view the facts are, ``members`` whether metrics list the ids behind them.
+    """
+
+    as_of: datetime
+    zone: str = "UTC"
+    currency: str | None = None
+    rates: Rates | None = None
+    policy: Policy = "booking"
+    scope: str = "all"
+    members: bool = False
+
+    @property
+    def today(self) -> date:
+        """The day of ``as_of`` in the zone."""
+        return local_date(self.as_of, zone(self.zone))
+
+    def worth(self, amount: Money, on: date | None) -> Fraction:
+        """The amount in the frame's currency, exact; ``on`` is the day it belongs to (today, if it has none).
+
+        Raises CurrencyMismatch if it is in another currency and there is no rate for it, or no currency was named.
+        """
+        if self.currency is None or amount.currency == self.currency:
+            return Fraction(amount.units, 10_000)
+        if self.rates is None:
+            raise CurrencyMismatch(
+                f"{amount.currency} does not add up with {self.currency}", hint="give the frame rates and a policy"
+            )
+        day = on if self.policy == "booking" and on is not None else self.today
+        return Fraction(amount.units, 10_000) * self.rates.rate(amount.currency, self.currency, day, self.policy)
+
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON."""
+        return {
+            "as_of": self.as_of.isoformat(),
+            "zone": self.zone,
+            "currency": self.currency,
+            "policy": None if self.rates is None else self.policy,
+            "scope": self.scope,
+        }

@@ -1,0 +1,236 @@
+"""Weighted pipeline: what the open deals are worth times how likely they are won, and how far it may be off.
+
+``sum(a p)`` over open deals by the month of their expected close, with the spread ``sqrt(sum(a² p (1 - p)))`` of
+independent deals that are won or not. Sources: Salesforce's Expected Revenue for the sum, the variance of independent
+Bernoulli trials for the spread. Traps: won deals are not a forecast and add nothing, nor do lost ones; overdue deals
+are kept apart; deals that depend on each other spread wider; the sum is a mean of many periods and need not be any
+outcome of one.
+"""
+
+import math
+from collections.abc import Iterable, Mapping
+from datetime import date
+from fractions import Fraction
+from typing import Any, TypeAlias
+
+import attrs
+
+from crmkit.analytics.facts import DealFact
+from crmkit.analytics.frame import Frame
+from crmkit.analytics.metric import Metric
+from crmkit.analytics.parts import Parts, PartsFold
+from crmkit.analytics.periods import covered, within
+from crmkit.analytics.totals import Totals, money_of, settled
+from crmkit.errors import InvalidValue
+from crmkit.values import Period
+
+__all__ = ["Cell", "Sums", "WeightedPipeline", "WeightedTally", "pipeline_of", "tally", "weighted_pipeline"]
+
+Cell: TypeAlias = tuple[date | None, str, Fraction]
+"""The first day of the month of the expected close (None: overdue), the currency and the probability."""
+Sums: TypeAlias = tuple[int, int, int]
+"""How many deals, the sum of their amounts in ten-thousandths, and the sum of the squares of these."""
+
+_PER_UNIT = 10_000
+
+
+@attrs.frozen
+class WeightedTally:
+    """Sums of open deals with the same month, currency and probability.
+
+    ``parts`` are ``counted``, ``overdue`` (expected before today, whatever the period) and the reasons ``won``,
+    ``lost``, ``disqualified``, ``no_expected_close``, ``outside_period``, ``no_probability`` and ``no_amount``, the
+    first of them that applies.
+    """
+
+    cells: Mapping[Cell, Sums] = attrs.field(factory=dict)
+    parts: Parts = attrs.field(factory=Parts)
+
+    def __add__(self, other: "WeightedTally") -> "WeightedTally":
+        if not isinstance(other, WeightedTally):
+            return NotImplemented
+        cells = dict(self.cells)
+        for cell, sums in other.cells.items():
+            cells[cell] = _plus(cells.get(cell, (0, 0, 0)), sums)
+        return WeightedTally(cells, self.parts + other.parts)
+
+    @property
+    def totals(self) -> Totals:
+        """The amounts of all cells, unweighted; open amounts belong to today."""
+        return _totals(self.cells)
+
+
+@attrs.frozen(kw_only=True)
+class WeightedPipeline:
+    """The weighted pipeline, in the frame's currency.
+
+    ``total`` is the weighted sum of what is expected to close in the period and not overdue, ``spread`` its standard
+    deviation and ``variance`` the exact square of that, ``unweighted`` the same deals at full amount. ``months`` are
+    the parts of ``total`` by month of expected close, each with its month as period. ``overdue`` is the weighted sum of
+    open deals expected before today, in no other figure.
+    """
+
+    total: Metric
+    spread: Metric
+    variance: Fraction
+    unweighted: Metric
+    months: tuple[Metric, ...]
+    overdue: Metric
+
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON."""
+        return {
+            "total": self.total.to_dict(),
+            "spread": self.spread.to_dict(),
+            "variance": str(self.variance),
+            "unweighted": self.unweighted.to_dict(),
+            "months": [month.to_dict() for month in self.months],
+            "overdue": self.overdue.to_dict(),
+        }
+
+
+def tally(deals: Iterable[DealFact], period: Period | None, frame: Frame) -> WeightedTally:
+    """The open deals expected to close in the period, and those overdue; a period of None is all time.
+
+    Raises :class:`~crmkit.errors.InvalidValue` with code ``bad_probability`` unless it lies between 0 and 1.
+    """
+    today = frame.today
+    parts = PartsFold(frame)
+    cells: dict[Cell, list[int]] = {}
+    for deal in deals:
+        part = _part(deal, period, today)
+        parts.add(part, deal.id)
+        amount, probability, expected = deal.amount, deal.probability, deal.expected_close
+        if part not in ("counted", "overdue") or amount is None or probability is None or expected is None:
+            continue
+        month = None if part == "overdue" else expected.replace(day=1)
+        sums = cells.setdefault((month, amount.currency, probability), [0, 0, 0])
+        sums[0] += 1
+        sums[1] += amount.units
+        sums[2] += amount.units * amount.units
+    return WeightedTally({cell: (n, units, squares) for cell, (n, units, squares) in cells.items()}, parts.done())
+
+
+def pipeline_of(counted: WeightedTally, frame: Frame, period: Period | None = None) -> WeightedPipeline:
+    """The weighted pipeline of a tally of that period, with ``frame`` as it was for the tally.
+
+    Open amounts have no day of closing yet: they are told at the rate of today, or the planned one. Raises what
+    :meth:`~crmkit.analytics.totals.Totals.worth` does.
+    """
+    frame = settled(frame, counted.totals)
+    ahead = {cell: sums for cell, sums in counted.cells.items() if cell[0] is not None}
+    late = {cell: sums for cell, sums in counted.cells.items() if cell[0] is None}
+    parts = counted.parts
+    common: dict[str, Any] = {
+        "frame": frame,
+        "period": covered(period, frame),
+        "excluded": parts.without("counted"),
+        "members": parts.members(frame),
+    }
+    variance = _variance(ahead, frame)
+    return WeightedPipeline(
+        total=_money("weighted_pipeline", "expected_close", _weighted(ahead, frame), ahead, common),
+        spread=_money("weighted_pipeline_spread", "independent_deals", None, ahead, common, _root(variance)),
+        variance=variance,
+        unweighted=_money("open_pipeline", "expected_close", _totals(ahead).worth(frame), ahead, common),
+        months=tuple(_months(ahead, frame, period)),
+        overdue=_money(
+            "weighted_pipeline", "overdue", _weighted(late, frame), late,
+            {**common, "excluded": parts.without("overdue")},
+        ),
+    )  # fmt: skip
+
+
+def weighted_pipeline(deals: Iterable[DealFact], period: Period | None, frame: Frame) -> WeightedPipeline:
+    """The weighted pipeline of the open deals expected to close in the period; None is all time.
+
+    Raises as :func:`tally` and :func:`pipeline_of` do.
+    """
+    return pipeline_of(tally(deals, period, frame), frame, period)
+
+
+def _part(deal: DealFact, period: Period | None, today: date) -> str:
+    if deal.probability is not None and not 0 <= deal.probability <= 1:
+        raise InvalidValue(
+            f"deal {deal.id} cannot be won with a probability of {deal.probability}",
+            code="bad_probability",
+            field="probability",
+            hint="between 0 and 1",
+        )
+    if deal.outcome != "open":
+        return deal.outcome
+    if deal.expected_close is None:
+        return "no_expected_close"
+    overdue = deal.expected_close < today
+    if not overdue and not within(period, deal.expected_close):
+        return "outside_period"
+    if deal.probability is None:
+        return "no_probability"
+    if deal.amount is None:
+        return "no_amount"
+    return "overdue" if overdue else "counted"
+
+
+def _months(cells: Mapping[Cell, Sums], frame: Frame, period: Period | None) -> Iterable[Metric]:
+    for first in sorted({cell[0] for cell in cells if cell[0] is not None}):
+        own = {cell: sums for cell, sums in cells.items() if cell[0] == first}
+        month = Period.month(first.year, first.month, frame.zone)
+        if period is not None:
+            month = Period(max(month.start, period.start), min(month.end, period.end), frame.zone)
+        common = {"frame": frame, "period": month}
+        yield _money("weighted_pipeline", "expected_close", _weighted(own, frame), own, common)
+
+
+def _money(
+    name: str,
+    variant: str,
+    exact: Fraction | None,
+    cells: Mapping[Cell, Sums],
+    common: dict[str, Any],
+    rounded: Fraction = Fraction(0),
+) -> Metric:
+    n = sum(sums[0] for sums in cells.values())
+    return Metric(
+        name=name,
+        variant=variant,
+        unit="money",
+        value=money_of(rounded if exact is None else exact, common["frame"]) if n else None,
+        exact=exact if n else None,
+        n=n,
+        **common,
+    )
+
+
+def _weighted(cells: Mapping[Cell, Sums], frame: Frame) -> Fraction:
+    """The sum of a p: one total of each probability, weighted and then added."""
+    by_probability: dict[Fraction, Totals] = {}
+    for cell, sums in cells.items():
+        before = by_probability.get(cell[2], Totals())
+        by_probability[cell[2]] = before + _totals({cell: sums})
+    return sum((p * totals.worth(frame) for p, totals in by_probability.items()), Fraction(0))
+
+
+def _variance(cells: Mapping[Cell, Sums], frame: Frame) -> Fraction:
+    """The sum of a² p (1 - p), exact: a rate of exchange counts twice."""
+    found = Fraction(0)
+    for (_, currency, p), (_, _, squares) in cells.items():
+        rate = Totals({(currency, None): _PER_UNIT}, 1).worth(frame)
+        found += Fraction(squares, _PER_UNIT**2) * rate * rate * p * (1 - p)
+    return found
+
+
+def _root(number: Fraction) -> Fraction:
+    """The square root, rounded down to a hundred-millionth: below what money tells."""
+    places = 10**8
+    return Fraction(math.isqrt(number.numerator * places**2 // number.denominator), places)
+
+
+def _totals(cells: Mapping[Cell, Sums]) -> Totals:
+    found = Totals()
+    for (_, currency, _), (n, units, _) in cells.items():
+        found += Totals({(currency, None): units}, n)
+    return found
+
+
+def _plus(one: Sums, other: Sums) -> Sums:
+    return one[0] + other[0], one[1] + other[1], one[2] + other[2]

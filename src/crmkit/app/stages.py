@@ -1,0 +1,60 @@
+"""What a deal leaves behind as it moves: an interval for each stay in a stage, in the changeset of the move."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+from uuid import UUID
+
+from crmkit.app.outcomes import Tally
+from crmkit.pipelines import follow
+from crmkit.sdk.change import Change
+
+__all__ = ["keep_intervals"]
+
+
+def keep_intervals(writes: Any, changes: Sequence[Change]) -> None:
+    """Writes the intervals that follow from changes of deals that were just written."""
+    moved = [c for c in changes if c.kind != "delete" and c.values["stage"] is not None and _moved(c)]
+    if not moved:
+        return
+    known = _intervals(writes.session, [c.id for c in moved if c.before is not None])
+    updates: list[tuple[int, Any, Any]] = []
+    begun: list[dict[str, Any]] = []
+    stages = _stages(writes.session, {c.values["stage"] for c in moved})
+    for change in moved:
+        step = follow(known.get(change.id, ()), change.values["stage"], change.values["stage_since"])
+        updates += ((len(updates) + i, *changed) for i, changed in enumerate(step.changed))
+        if step.begins:
+            begun.append(_begun(writes.session, change, stages[change.values["stage"]]))
+    if updates:
+        writes.update("stage_interval", updates, Tally(stop=True))
+    if begun:
+        writes.create("stage_interval", enumerate(begun), Tally(stop=True))
+
+
+def _moved(change: Change) -> bool:
+    return change.before is None or bool(change.changed & {"stage", "stage_since"})
+
+
+def _intervals(session: Any, deals: Sequence[UUID]) -> dict[UUID, list[Any]]:
+    found: dict[UUID, list[Any]] = {}
+    if deals:
+        for interval in session.system_reader.referring("stage_interval", "deal", deals):
+            found.setdefault(interval.deal, []).append(interval)
+    return found
+
+
+def _stages(session: Any, ids: Iterable[UUID]) -> dict[UUID, Any]:
+    return {stage.id: stage for stage in session.system_reader.by_ids("stage", sorted(ids))}
+
+
+def _begun(session: Any, change: Change, stage: Any) -> dict[str, Any]:
+    actor = session.actor
+    return {
+        "deal": change.id,
+        "stage": stage.id,
+        "position": stage.position,
+        "kind": stage.kind,
+        "entered": change.values["stage_since"],
+        "amount": change.values["amount"],
+        "by": actor.id,
+    }

@@ -1,0 +1,259 @@
+"""Tags put on and taken off: on one record, on all that match, and the lists that segments keep of their members."""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import attrs
+
+from crmkit.app.outcomes import Tally
+from crmkit.app.work import Work
+from crmkit.app.writing import WritePath
+from crmkit.errors import Conflict, Denied, InvalidRecord, NotFound
+from crmkit.query.lift import Lifted
+from crmkit.records import Tag
+from crmkit.schema.types import Reference
+from crmkit.segments import NO_TAG, Standing, TagEvent, Worn, standing, told, worn
+from crmkit.store.writer import NewRow
+
+__all__ = ["put_on", "put_on_all", "quiet", "tag_history", "take_off", "take_off_all", "unwear", "wear"]
+
+_RULES = frozenset({"system", "plugin"})
+
+
+@attrs.frozen
+class _Given:
+    """What is to be put on: the tag, until when, and who says so."""
+
+    name: str
+    tag: Tag | None
+    expires_at: datetime | None
+    origin: str
+
+    def differs(self, found: Any, now: datetime) -> bool:
+        """Whether the tag is not on the record as it is to be: it has expired, or expires at another time."""
+        over = found.expires_at is not None and found.expires_at <= now
+        return over or found.expires_at != self.expires_at
+
+    @property
+    def values(self) -> dict[str, Any]:
+        """What a tagging that is there already is changed to."""
+        return {"origin": self.origin, "expires_at": self.expires_at}
+
+
+def put_on(me: Work, type_key: str, target: Any, name: str, expires_at: datetime | None) -> bool:
+    """The tag is on the record, and no other of its group; whether that took anything.
+
+    Raises NotFound, Denied, InvalidRecord (``expired``, ``listed_tag``), Vetoed.
+    """
+    record = _changeable(me, type_key, target)
+    given = _given(me, name, expires_at)
+    tag = given.tag or _made(me, given.name)
+    on_it = {t.tag: t for t in me.system_reader.referring("tagging", "record", [record])}
+    others = [Worn(record, t.id, t.version) for other in _rivals(me, tag) if (t := on_it.get(other)) is not None]
+    unwear(me, others)
+    found = on_it.get(tag.id)
+    differs = found is None or given.differs(found, me.view.moment.now)
+    writes, tally = WritePath(me, trusted=True), Tally(stop=True)
+    if found is None:
+        values = {"tag": tag.id, "record_type": type_key, "record": record, **given.values}
+        writes.create("tagging", [(0, values)], tally)
+    elif differs:
+        writes.update("tagging", [(0, found, given.values)], tally)
+    return differs or bool(others)
+
+
+def take_off(me: Work, type_key: str, target: Any, name: str) -> bool:
+    """The tag is not on the record; whether it was. Raises NotFound, Denied, InvalidRecord (``listed_tag``), Vetoed."""
+    record = _changeable(me, type_key, target)
+    tag = _named(me, name)[1]
+    on_it = me.system_reader.referring("tagging", "record", [record])
+    found = [Worn(record, t.id, t.version) for t in on_it if tag is not None and t.tag == tag.id]
+    unwear(me, found)
+    return bool(found)
+
+
+def _changeable(me: Work, type_key: str, target: Any) -> UUID:
+    wanted: UUID = Reference("*").parse(target)
+    record = me.reader.get(type_key, wanted)
+    if record is None:
+        raise NotFound(f"there is no {me.type_of(type_key).label.lower()} {wanted}", field="id")
+    me.require(type_key, "update", record)
+    return wanted
+
+
+# ----------------------------------------------------------------------------------------------------------------- bulk
+
+
+def put_on_all(
+    me: Work, type_key: str, wheres: Sequence[Lifted], name: str, expires_at: datetime | None, tally: Tally
+) -> None:
+    """The tag is on all records that meet one of the conditions: read in one statement, written in one for what is new,
+    one for what was there, one for what the tag's group takes off. Nobody may listen to taggings.
+    """
+    given = _given(me, name, expires_at)
+    me.unit.begin_write()
+    tag_id = NO_TAG if given.tag is None else given.tag.id
+    now = me.view.moment.now
+    for where in wheres:
+        found = _sorted_out(me, type_key, standing(me.reader, type_key, where, tag_id, "update"), tally)
+        changing = [s for s in found if s.worn is None or given.differs(s, now)]
+        tag = given.tag
+        if changing and tag is None:
+            tag = _made(me, given.name)
+            given, tag_id = attrs.evolve(given, tag=tag), tag.id
+        ids = {s.record for s in changing}
+        if tag is not None:
+            rivals = _rival_taggings(me, type_key, where, tag, {s.record for s in found})
+            ids.update(w.record for w in rivals)
+            unwear(me, rivals)
+            wear(me, type_key, tag.id, (s.record for s in changing if s.worn is None), given.values)
+            _rewear(me, type_key, tag.id, [s.worn for s in changing if s.worn is not None], given)
+        for s in found:
+            tally.did(len(tally.rows), "updated" if s.record in ids else "unchanged", s.record)
+
+
+def take_off_all(me: Work, type_key: str, wheres: Sequence[Lifted], name: str, tally: Tally) -> None:
+    """The tag is on none of the records that meet one of the conditions. Nobody may listen to taggings."""
+    tag = _named(me, name)[1]
+    me.unit.begin_write()
+    for where in wheres:
+        tag_id = NO_TAG if tag is None else tag.id
+        found = _sorted_out(me, type_key, standing(me.reader, type_key, where, tag_id, "update"), tally)
+        unwear(me, [s.worn for s in found if s.worn is not None])
+        for s in found:
+            tally.did(len(tally.rows), "unchanged" if s.worn is None else "updated", s.record)
+
+
+def _sorted_out(me: Work, type_key: str, found: list[Standing], tally: Tally) -> list[Standing]:
+    """Those that may be changed; the others are refused."""
+    for s in found:
+        if not s.allowed:
+            error = Denied(
+                f"you may not update this {me.type_of(type_key).label.lower()}",
+                hint=f"needs a grant of update on {type_key} that covers it",
+            )
+            tally.refuse(len(tally.rows), error)
+    return [s for s in found if s.allowed]
+
+
+def _rival_taggings(me: Work, type_key: str, where: Lifted, tag: Tag, allowed: set[UUID]) -> list[Worn]:
+    return [w for w in worn(me.reader, type_key, where, _rivals(me, tag)) if w.record in allowed]
+
+
+def quiet(me: Work) -> bool:
+    """Whether nothing has to be decided for a tagging: no plugin listens, and there are no custom fields on taggings."""
+    heard = any(True for _ in me.listeners("crmkit_before_change", "tagging"))
+    return not heard and not me.checks("tagging") and not me.type_of("tagging").custom
+
+
+def wear(me: Work, type_key: str, tag: UUID, records: Iterable[UUID], values: dict[str, Any] | None = None) -> None:
+    """New taggings, which the caller has authorised: in one statement where nobody listens."""
+    common = {"tag": tag, "record_type": type_key, "origin": "rule", "expires_at": None, **(values or {})}
+    rows = [{**common, "record": record} for record in records]
+    if not rows:
+        return
+    if not quiet(me):
+        WritePath(me, trusted=True).create("tagging", enumerate(rows), Tally(stop=True))
+        return
+    ids = me.ids.many(len(rows))
+    me.writer().insert("tagging", (NewRow(i, row) for i, row in zip(ids, rows, strict=True)))
+    me.wrote("tagging")
+
+
+def _rewear(me: Work, type_key: str, tag: UUID, found: list[Worn], given: _Given) -> None:
+    common = {"tag": tag, "record_type": type_key, **given.values}
+    rows = [(w.id, w.version, {**common, "record": w.record}) for w in found]
+    if rows:
+        _all_current(me.writer().update("tagging", rows, frozenset(given.values)))
+        me.wrote("tagging")
+
+
+def unwear(me: Work, found: list[Worn]) -> None:
+    """Taggings taken off, which the caller has authorised: in two statements where nobody listens."""
+    if not found:
+        return
+    if not quiet(me):
+        WritePath(me, trusted=True).delete("tagging", [(i, w.id) for i, w in enumerate(found)], Tally(stop=True))
+        return
+    _all_current(me.writer().delete("tagging", [(w.id, w.version) for w in found]))
+    me.wrote("tagging")
+
+
+def _all_current(refused: list[UUID]) -> None:
+    if refused:
+        raise Conflict("some of the tags were changed by somebody else in between", hint="run it again")
+
+
+# ----------------------------------------------------------------------------------------------------------------- tags
+
+
+def _given(me: Work, name: str, expires_at: datetime | None) -> _Given:
+    written, tag = _named(me, name)
+    until: datetime | None = me.parser("tagging").change({"expires_at": expires_at})["expires_at"]
+    if until is not None and until <= me.view.moment.now:
+        raise InvalidRecord("a tag cannot expire before it is put on", code="expired", field="expires_at")
+    return _Given(written, tag, until, _origin(me))
+
+
+def _origin(me: Work) -> str:
+    if me.origin == "import":
+        return "import"
+    return "rule" if me.actor.kind in _RULES else "person"
+
+
+def _named(me: Work, name: str) -> tuple[str, Tag | None]:
+    """The name as it is written, and the tag of that name if there is one. Raises InvalidRecord for a segment's list."""
+    fields = (me.type_of("tag").by_key["name"],)
+    parsed: str = me.parser("tag").change({"name": name})["name"]
+    if not isinstance(parsed, str):
+        raise InvalidRecord("a tag needs a name", code="required", field="name")
+    found = next(iter(me.system_reader.holders("tag", fields, [(parsed,)]).values()), None)
+    tag: Tag | None = None if found is None else me.system_reader.get("tag", found)
+    if tag is not None and tag.listed:
+        raise InvalidRecord(
+            "that is the list of a segment and no tag",
+            code="listed_tag",
+            field="name",
+            hint="me.segments.snapshot and me.segments.refresh keep it",
+        )
+    return parsed, tag
+
+
+def _made(me: Work, name: str) -> Tag:
+    tally = Tally(stop=True)
+    WritePath(me, trusted=True).create("tag", [(0, {"name": name})], tally)
+    made: Tag = me.system_reader.get("tag", tally.rows[0][2])  # type: ignore[arg-type]
+    return made
+
+
+def _rivals(me: Work, tag: Tag) -> list[UUID]:
+    """The other tags of its group."""
+    if tag.group is None:
+        return []
+    same = Lifted(("compare", "eq", ("path", ("group",)), ("value", 0)), (tag.group,))
+    return [other.id for other in me.system_reader.records("tag", same) if other.id != tag.id]
+
+
+# -------------------------------------------------------------------------------------------------------------- history
+
+
+def tag_history(me: Work, type_key: str, target: Any) -> list[TagEvent]:
+    """What became of the tags on a record. Raises NotFound, Denied without the right ``history`` on the record."""
+    wanted: UUID = Reference("*").parse(target)
+    record = me.system_reader.get(type_key, wanted)
+    if record is not None:
+        me.require(type_key, "history", record)
+    elif not me.history().versions.by_ids(type_key, [wanted]):
+        raise NotFound(f"there is no such {me.type_of(type_key).label.lower()}", field="id")
+    history = me.history(trusted=True)
+    on_it = Lifted(("compare", "eq", ("path", ("record",)), ("value", 0)), (wanted,))
+    found = {t.id: t.tag for block in history.versions.stream("tagging", on_it) for t in block}
+    tags = {t.id: t for t in history.versions.by_ids("tag", list(dict.fromkeys(found.values())))}
+    told_of = (
+        (tags[tag].name, history.timeline("tagging", tagging))
+        for tagging, tag in found.items()
+        if tag in tags and not tags[tag].listed
+    )
+    return told(told_of, me.view.moment.now)

@@ -1,0 +1,310 @@
+"""Deals in their pipeline: intervals, gates, what the stage decides and what a person does."""
+
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from itertools import pairwise
+from typing import Any
+
+import pytest
+
+from crmkit import CRM, F, Money
+from crmkit.errors import InputError, InvalidRecord, NotFound, Vetoed
+from crmkit.testing import FakeClock
+from tests.staff import ADMIN, hire
+
+
+def stays(me: Any, deal: Any) -> list[tuple[str, datetime, datetime | None]]:
+    """Where the deal was, oldest first: the name of the stage, came, left."""
+    names = {stage.id: stage.name for stage in me.stages}
+    found = me.records("stage_interval").where(deal=deal.id).order_by("entered")
+    return [(names[i.stage], i.entered, i.left) for i in found]
+
+
+def sound(me: Any, deal: Any) -> bool:
+    """Each interval ends where the next begins, the last has not ended, and that is where the deal is."""
+    found = sorted(me.records("stage_interval").where(deal=deal.id), key=lambda i: (i.entered, i.left is None, i.id))
+    now = me.deals.get(deal.id)
+    chain = all(one.left == following.entered for one, following in pairwise(found))
+    return chain and (found[-1].left, found[-1].stage, found[-1].entered) == (None, now.stage, now.stage_since)
+
+
+def problem(error: pytest.ExceptionInfo[Any]) -> tuple[str, str | None]:
+    return error.value.problems[0].code, error.value.problems[0].field
+
+
+def test_each_stay_in_a_stage_is_an_interval(crm: CRM, clock: FakeClock) -> None:
+    with crm.session(ADMIN) as me:
+        deal = me.deals.create(name="Rollout 客户", amount=Money(100, "EUR"))
+        first = deal.stage_since
+    clock.move(days=3)
+    with crm.session(ADMIN) as me:
+        me.deals.update(deal, amount=Money(200, "EUR"))
+        moved = me.deals.move(deal.id, to="proposal")
+    clock.move(days=2)
+    with crm.session(ADMIN) as me:
+        back = me.deals.move(deal.id, to="new")
+    with crm.session(ADMIN) as me:
+        assert stays(me, deal) == [
+            ("new", first, moved.stage_since),
+            ("proposal", moved.stage_since, back.stage_since),
+            ("new", back.stage_since, None),
+        ]
+        intervals = list(me.records("stage_interval").where(deal=deal.id).order_by("entered"))
+        assert [i.amount for i in intervals] == [Money(100, "EUR"), Money(200, "EUR"), Money(200, "EUR")]
+        assert [i.position for i in intervals] == [0, 2, 0]
+        assert {i.by for i in intervals} == {me.actor.id}
+        assert sound(me, deal)
+    assert moved.stage_since > first + timedelta(days=3)
+
+
+def test_a_bulk_move_leaves_intervals_too(crm: CRM, clock: FakeClock) -> None:
+    with crm.session(ADMIN) as me:
+        made = me.deals.create_many([{"name": f"deal {n}"} for n in range(5)], stop=True)
+        stage = me.stages.one(name="qualified")
+    clock.move(days=1)
+    with crm.session(ADMIN) as me:
+        me.deals.where(F.name != "deal 0").update(stage=stage)
+        deals = me.deals.get_many(made.ids)
+        assert [len(stays(me, deals[i])) for i in made.ids] == [1, 2, 2, 2, 2]
+        assert all(sound(me, deal) for deal in deals.values())
+
+
+def test_a_deal_says_since_when_it_is_where_it_is(crm: CRM, clock: FakeClock) -> None:
+    """The instant can be told, and told better later; the stage before was left then."""
+    came = datetime(2023, 5, 1, 12, tzinfo=UTC)
+    with crm.session(ADMIN) as me:
+        deal = me.deals.create(name="old", stage_since=came)
+        left = came + timedelta(days=10)
+        deal = me.deals.move(deal, to="qualified", since=left)
+        assert stays(me, deal) == [("new", came, left), ("qualified", left, None)]
+        deal = me.deals.update(deal, stage_since=left - timedelta(days=1))
+        assert stays(me, deal) == [
+            ("new", came, left - timedelta(days=1)),
+            ("qualified", left - timedelta(days=1), None),
+        ]
+        assert sound(me, deal)
+
+
+def test_a_time_that_cannot_be_is_refused(crm: CRM, clock: FakeClock) -> None:
+    with crm.session(ADMIN) as me:
+        deal = me.deals.create(name="now")
+        before = stays(me, deal)
+        with pytest.raises(Vetoed) as error:
+            me.deals.move(deal, to="proposal", since=deal.stage_since - timedelta(days=1))
+        assert problem(error) == ("left_before_entered", "stage_since")
+        with pytest.raises(Vetoed) as error:
+            me.deals.update(deal, stage_since=clock.now() + timedelta(days=2))
+        assert problem(error) == ("in_the_future", "stage_since")
+        assert stays(me, deal) == before
+        assert me.deals.get(deal.id) == deal
+
+
+def test_undoing_a_move_takes_its_interval_back(crm: CRM, clock: FakeClock) -> None:
+    with crm.session(ADMIN) as me:
+        deal = me.deals.create(name="Rollout")
+        before = stays(me, deal)
+    clock.move(days=1)
+    with crm.session(ADMIN) as me:
+        me.deals.move(deal.id, to="proposal")
+        changeset = me.changeset_id
+    with crm.session(ADMIN) as me:
+        assert changeset is not None
+        result = me.undo(changeset)
+        assert not result.refused
+        assert not result.kept
+        assert stays(me, deal) == before
+        assert me.deals.get(deal.id).stage == deal.stage
+        assert sound(me, deal)
+
+
+def test_undoing_a_move_after_another_leaves_both(crm: CRM, clock: FakeClock) -> None:
+    with crm.session(ADMIN) as me:
+        deal = me.deals.create(name="Rollout")
+    clock.move(days=1)
+    with crm.session(ADMIN) as me:
+        me.deals.move(deal.id, to="proposal")
+        changeset = me.changeset_id
+    clock.move(days=1)
+    with crm.session(ADMIN) as me:
+        me.deals.move(deal.id, to="negotiation")
+        before = stays(me, deal)
+    with crm.session(ADMIN) as me:
+        assert changeset is not None
+        assert me.undo(changeset).kept
+        assert stays(me, deal) == before
+        assert sound(me, deal)
+
+
+def test_whoever_may_move_a_deal_may_take_the_move_back(crm: CRM, clock: FakeClock) -> None:
+    """A rep has no rights to intervals, and needs none."""
+    hire(crm, "bo@acme.example", "rep")
+    with crm.session("bo@acme.example") as me:
+        deal = me.deals.create(name="Rollout")
+    clock.move(days=1)
+    with crm.session("bo@acme.example") as me:
+        me.deals.move(deal.id, to="proposal")
+        changeset = me.changeset_id
+    with crm.session("bo@acme.example") as me:
+        assert changeset is not None
+        result = me.undo(changeset)
+        assert not result.refused
+    with crm.session(ADMIN) as me:
+        assert [name for name, _, _ in stays(me, deal)] == ["new"]
+        assert sound(me, deal)
+
+
+def test_deleting_a_deal_takes_its_intervals_and_undo_brings_them_back(crm: CRM) -> None:
+    with crm.session(ADMIN) as me:
+        deal = me.deals.create(name="Rollout")
+        deal = me.deals.move(deal, to="proposal")
+        before = stays(me, deal)
+    with crm.session(ADMIN) as me:
+        me.deals.delete(deal.id)
+        changeset = me.changeset_id
+        assert stays(me, deal) == []
+    with crm.session(ADMIN) as me:
+        assert changeset is not None
+        assert not me.undo(changeset).refused
+        assert stays(me, deal) == before
+
+
+def test_a_stage_that_was_ever_used_cannot_be_deleted(crm: CRM) -> None:
+    with crm.session(ADMIN) as me:
+        deal = me.deals.create(name="Rollout")
+        me.deals.move(deal, to="proposal")
+        first = me.stages.one(name="new")
+        with pytest.raises(InvalidRecord) as error:
+            me.stages.delete(first)
+        assert problem(error)[0] == "referenced"
+        assert len(stays(me, deal)) == 2
+
+
+def test_a_renamed_stage_breaks_nothing(crm: CRM) -> None:
+    with crm.session(ADMIN) as me:
+        deal = me.deals.create(name="Rollout")
+        me.stages.update(me.stages.one(name="won"), name="赢单")
+        won = me.deals.move(deal, to="赢单")
+        assert won.outcome == "won"
+        assert won.closed_on == me.today
+        with pytest.raises(NotFound):
+            me.deals.move(deal.id, to="won")
+
+
+def test_reopening_clears_what_closing_left(crm: CRM) -> None:
+    with crm.session(ADMIN) as me:
+        deal = me.deals.create(name="Rollout", expected_close=date(2024, 9, 1))
+        lost = me.deals.move(deal, to="lost", loss_reason="price", on=date(2024, 1, 5))
+        assert (lost.closed_on, lost.loss_reason, lost.credited_to) == (date(2024, 1, 5), "price", me.actor.id)
+        again = me.deals.move(lost, to="proposal")
+        assert (again.closed_on, again.loss_reason, again.credited_to) == (None, None, None)
+        assert again.expected_close == date(2024, 9, 1)
+        assert [name for name, _, _ in stays(me, deal)] == ["new", "lost", "proposal"]
+
+
+def test_credit_stays_with_whoever_closed_it(crm: CRM) -> None:
+    bo = hire(crm, "bo@acme.example", "rep")
+    with crm.session(ADMIN) as me:
+        deal = me.deals.create(name="Rollout")
+        won = me.deals.move(deal, to="won")
+        assert me.deals.assign(won, bo).credited_to == me.actor.id
+
+
+def test_what_a_person_thinks_stands_beside_what_the_stage_says(crm: CRM) -> None:
+    with crm.session(ADMIN) as me:
+        deal = me.deals.create(name="Rollout", manual_probability=Decimal(42), manual_category="commit")
+        deal = me.deals.move(deal, to="proposal")
+        assert (deal.probability, deal.manual_probability) == (Decimal(50), Decimal(42))
+        assert (deal.forecast_category, deal.manual_category) == ("pipeline", "commit")
+        with pytest.raises(Vetoed) as error:
+            me.deals.update(deal, probability=Decimal(99))
+        assert problem(error) == ("automatic", "probability")
+        assert me.deals.get(deal.id).probability == Decimal(50)
+
+
+def test_a_loss_needs_a_reason_from_the_list(crm: CRM) -> None:
+    with crm.session(ADMIN) as me:
+        me.pipelines.update(me.pipelines.one(name="Sales"), loss_reasons=["Price", "竞争对手"])
+        deal = me.deals.create(name="Rollout")
+        for reason in (None, "weather"):
+            with pytest.raises(Vetoed) as error:
+                me.deals.move(deal, to="lost", loss_reason=reason)
+            assert problem(error) == ("loss_reason", "loss_reason")
+            assert me.deals.get(deal.id).outcome == "open"
+        assert me.deals.move(deal, to="lost", loss_reason="price").loss_reason == "Price"
+
+
+def test_a_stage_that_is_not_active_takes_no_more_deals(crm: CRM) -> None:
+    with crm.session(ADMIN) as me:
+        deal = me.deals.create(name="Rollout")
+        me.stages.update(me.stages.one(name="proposal"), active=False)
+        with pytest.raises(Vetoed) as error:
+            me.deals.move(deal, to="proposal")
+        assert problem(error) == ("inactive", "stage")
+
+
+def test_the_kind_of_a_stage_with_deals_is_fixed(crm: CRM) -> None:
+    with crm.session(ADMIN) as me:
+        me.deals.create(name="Rollout")
+        with pytest.raises(InvalidRecord) as error:
+            me.stages.update(me.stages.one(name="new"), kind="lost")
+        assert problem(error) == ("in_use", "kind")
+        assert me.stages.update(me.stages.one(name="proposal"), kind="lost").kind == "lost"
+
+
+def test_a_gate_holds_on_every_road(crm: CRM) -> None:
+    """Verb, update, bulk update, import: the same condition."""
+    with crm.session(ADMIN) as me:
+        stage = me.stages.one(name="proposal")
+        me.records("stage_gate").create(to_stage=stage, where="amount > money('1000', 'EUR')", label="large enough")
+        small = me.deals.create(name="small", amount=Money(10, "EUR"))
+        with pytest.raises(Vetoed, match="large enough") as error:
+            me.deals.move(small, to="proposal")
+        assert problem(error) == ("gate_condition", "stage")
+        with pytest.raises(Vetoed):
+            me.deals.update(small, stage=stage)
+        assert me.deals.where(name="small").update(stage=stage).refused
+        made = me.deals.create_many(
+            [{"name": "中", "stage": stage}, {"name": "b", "stage": stage, "amount": Money(2_000, "EUR")}]
+        )
+        assert [outcome.status for outcome in made.outcomes] == ["refused", "created"]
+        assert me.deals.update(small, stage=stage, amount=Money(5_000, "EUR")).stage == stage.id
+
+
+def test_a_gate_may_need_a_right(crm: CRM) -> None:
+    hire(crm, "bo@acme.example", "rep")
+    with crm.session(ADMIN) as me:
+        me.records("stage_gate").create(to_stage=me.stages.one(name="negotiation"), action="approve")
+    with crm.session("bo@acme.example") as me:
+        deal = me.deals.create(name="Rollout")
+        with pytest.raises(Vetoed) as error:
+            me.deals.move(deal, to="negotiation")
+        assert problem(error) == ("gate_denied", "stage")
+    with crm.session(ADMIN) as me:
+        assert me.deals.move(deal.id, to="negotiation").version == 2
+
+
+def test_a_strict_pipeline_leads_only_where_a_gate_leads(crm: CRM, clock: FakeClock) -> None:
+    with crm.session(ADMIN) as me:
+        me.pipelines.update(me.pipelines.one(name="Sales"), strict=True)
+        stages = {stage.name: stage for stage in me.stages}
+        me.records("stage_gate").create(from_stage=stages["new"], to_stage=stages["qualified"])
+        deal = me.deals.create(name="Rollout")
+        with pytest.raises(Vetoed) as error:
+            me.deals.move(deal, to="proposal")
+        assert problem(error) == ("no_way", "stage")
+    clock.move(days=1)
+    with crm.session(ADMIN) as me:
+        me.deals.move(deal.id, to="qualified")
+        changeset = me.changeset_id
+    with crm.session(ADMIN) as me:
+        assert changeset is not None
+        assert not me.undo(changeset).refused
+
+
+def test_a_gate_that_means_nothing_is_refused(crm: CRM) -> None:
+    with crm.session(ADMIN) as me:
+        for bad in ({"where": "colour == 'red'"}, {"action": "fly"}):
+            with pytest.raises(InputError) as error:
+                me.records("stage_gate").create(to_stage=me.stages.one(name="won"), **bad)
+            assert problem(error)[0] in ("unknown_field", "unknown_action")
+        assert me.records("stage_gate").count() == 0
