@@ -127,7 +127,7 @@ def test_a_rep_is_told_of_what_is_theirs(crm: CRM) -> None:
         (lambda me: me.segments.make_rfm(window="year"), "bad_days"),
         (lambda me: me.segments.make_rfm(window=-1), "bad_days"),
         (lambda me: me.segments.worklist(Money(1, "EUR"), on="account", size="all"), "bad_limit"),
-        (lambda me: me.segments.sizes("大", ["yesterday"]), "not_an_instant"),
+        (lambda me: me.segments.sizes("大", ["yesterday"]), "not_a_datetime"),
         (lambda me: me.segments.explain("大", None), "not_an_id"),
         (lambda me: me.segments.snapshot("x", of=None), "not_found"),
         (lambda me: me.segments.make_rfm(prefix="x" * 101), "too_long"),

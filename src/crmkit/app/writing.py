@@ -291,7 +291,8 @@ class WritePath:
                 self._allowed(record_type, "assign", before)
         if not changes:
             return None
-        values = {f.key: before[f.key] for f in record_type.fields}
+        values = {f.key: getattr(before, f.key) for f in record_type.declared}
+        values.update({f.key: before[f.key] for f in record_type.custom})
         values.update(changes)
         return Change("update", record_type.key, before.id, before, values, frozenset(given), row)
 

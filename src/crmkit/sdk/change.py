@@ -28,13 +28,21 @@ class Change:
     values: Mapping[str, Any]
     given: frozenset[str]
     row: int
+    _changed: frozenset[str] | None = attrs.field(init=False, default=None, eq=False, repr=False)
 
     @property
     def changed(self) -> frozenset[str]:
         """The fields whose value differs from before."""
-        if self.before is None:
-            return frozenset(key for key, value in self.values.items() if value is not None)
-        return frozenset(key for key, value in self.values.items() if self.before[key] != value)
+        # Kept: on its way a change is asked for this by each plugin and each check, six times as things are.
+        if self._changed is None:
+            object.__setattr__(self, "_changed", self._compared())
+        return self._changed  # type: ignore[return-value]
+
+    def _compared(self) -> frozenset[str]:
+        before = self.before
+        if before is None:
+            return frozenset([key for key, value in self.values.items() if value is not None])
+        return frozenset([key for key, value in self.values.items() if before[key] != value])
 
     def amended(self, **values: Any) -> "Change":
         """The same change with other values; what the plugin sets is validated like what a person sets."""

@@ -11,8 +11,7 @@ from operator import attrgetter
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import JSON, BigInteger, Dialect, LargeBinary, Text
-from sqlalchemy.dialects import postgresql
+from sqlalchemy import JSON, BigInteger, Dialect, LargeBinary, Text, Uuid
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
 from crmkit.schema import Kind
@@ -35,7 +34,7 @@ class IdType(TypeDecorator[UUID]):
 
     def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
         """The type in the database."""
-        return dialect.type_descriptor(postgresql.UUID(as_uuid=True) if _is_postgresql(dialect) else LargeBinary(16))
+        return dialect.type_descriptor(Uuid() if _is_postgresql(dialect) else LargeBinary(16))
 
     def process_bind_param(self, value: UUID | None, dialect: Dialect) -> Any:
         """What the driver is given."""
@@ -54,7 +53,12 @@ class JsonType(TypeDecorator[Any]):
 
     def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
         """The type in the database."""
-        return dialect.type_descriptor(postgresql.JSONB(none_as_null=True) if _is_postgresql(dialect) else Text())
+        if not _is_postgresql(dialect):
+            return dialect.type_descriptor(Text())
+        # On SQLite this dialect is never needed, and is a twentieth of what importing crmkit takes.
+        from sqlalchemy.dialects.postgresql import JSONB
+
+        return dialect.type_descriptor(JSONB(none_as_null=True))
 
     def process_bind_param(self, value: Any, dialect: Dialect) -> Any:
         """What the driver is given."""
@@ -75,7 +79,7 @@ def _is_postgresql(dialect: Dialect) -> bool:
 
 def text_type() -> TypeEngine[Any]:
     """Text of any length that compares and sorts by code point on both databases."""
-    return Text().with_variant(postgresql.TEXT(collation="C"), "postgresql")
+    return Text().with_variant(Text(collation="C"), "postgresql")
 
 
 def column_type(kind: Kind) -> TypeEngine[Any]:

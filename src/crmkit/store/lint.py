@@ -7,7 +7,6 @@ those of plugins as well.
 from collections.abc import Callable, Iterator
 
 from sqlalchemy import BigInteger, Column, Constraint, Index, MetaData, Sequence, Table, UniqueConstraint
-from sqlalchemy.dialects.postgresql import ExcludeConstraint
 
 from crmkit.store.names import LONGEST, LONGEST_TABLE, SHARD_SUFFIX
 
@@ -122,7 +121,7 @@ def _plain(table: Table) -> Iterator[str]:
     for constraint in table.constraints:
         if constraint.deferrable or constraint.initially:
             yield f"the constraint {constraint.name} is deferrable"
-        if isinstance(constraint, ExcludeConstraint):
+        if constraint.__visit_name__ == "exclude_constraint":
             yield f"the constraint {constraint.name} is an EXCLUDE"
     if table.dialect_options["postgresql"].get("inherits"):
         yield "inherits from another table"

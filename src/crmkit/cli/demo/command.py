@@ -55,7 +55,7 @@ def demo(db: str, keep: bool, force: bool, form: str) -> None:
         )
 
 
-def _told(crm: CRM, url: str, file: Path | None, keep: bool) -> Iterator[Section]:
+def _told(crm: CRM, url: "str | URL", file: Path | None, keep: bool) -> Iterator[Section]:
     if not keep:
         started = crm.clock.now()
         loaded = _loaded(url, file)
@@ -89,7 +89,7 @@ def _remove(file: Path) -> None:
         path.unlink(missing_ok=True)
 
 
-def _loaded(url: str, file: Path | None) -> Loaded:
+def _loaded(url: "str | URL", file: Path | None) -> Loaded:
     """Loads with a bar where somebody is looking; half a demo is removed."""
     calendar = Calendar()
     crm = CRM(url, clock=calendar)
