@@ -1,5 +1,6 @@
 """A stock ratio, a flow and a cohort are three numbers, and each says which it is."""
 
+from datetime import timedelta
 from fractions import Fraction
 from typing import Any
 
@@ -20,7 +21,7 @@ from crmkit.analytics.conversion import (
 from crmkit.analytics.metric import Metric
 from crmkit.errors import UsageError
 from crmkit.values import Period
-from tests.analytics.journeys import BID, FRAME, STAGES, Journey, apart, day, journey, some_journeys
+from tests.analytics.journeys import BID, FRAME, NOW, STAGES, Journey, apart, day, journey, some_journeys
 
 JANUARY = Period.month(2017, 1)
 FEBRUARY = Period.month(2017, 2)
@@ -158,6 +159,8 @@ def test_a_conversion_has_an_interval_and_of_nothing_no_value() -> None:
 def test_a_period_that_is_not_over_says_so() -> None:
     assert flow(period=FEBRUARY).notes == ()
     assert flow(period=Period.month(2017, 4)).notes == ("the period is not over",)
+    today = NOW.date()
+    assert flow(period=Period(today - timedelta(days=5), today)).notes == ()
 
 
 @pytest.mark.parametrize("days", [-1, 1.5, True])

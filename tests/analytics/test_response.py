@@ -78,6 +78,8 @@ def test_the_first_attempt_since_the_capture_counts_and_none_before_it_or_after_
     calls = [AttemptFact(lead=0, at=MONDAY + wait) for wait in (-DAY, 3 * DAY, DAY, 11 * DAY)]
     assert made(leads, calls).p50.value == 1.0
     assert made(leads, [calls[0], calls[3]]).p50.censored == 1
+    for edge in (MONDAY, FRAME.as_of):
+        assert made(leads, [AttemptFact(lead=0, at=edge)]).p50.censored == 0
 
 
 def test_five_minutes_are_within_five_minutes_and_no_second_more() -> None:

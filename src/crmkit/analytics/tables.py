@@ -9,7 +9,20 @@ from datetime import date, datetime
 from typing import Any
 
 import attrs
-from sqlalchemy import BigInteger, ColumnElement, Integer, Select, Text, bindparam, case, func, literal, select
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Integer,
+    Select,
+    Text,
+    bindparam,
+    case,
+    func,
+    literal,
+    null,
+    select,
+    union_all,
+)
 
 from crmkit.analytics import funnel, win_curve, win_rate
 from crmkit.analytics.facts import DealFact, Outcome, Spell, StageFact
@@ -283,34 +296,64 @@ def _reached(draft: Draft, where: Lifted, stages: int, order: Order, dated: bool
 
 def _by_deal(draft: Draft, where: Lifted, stages: int, order: Order, dated: bool) -> Any:
     """One row a deal: ``whole`` is 1 where its intervals follow one another without a gap up to the one it is in."""
-    stays = _stays(draft, where, stages, order)
+    deals, stays = _deals(draft, where, dated), _stays(draft, stages, order)
+    beside = _joined if draft.view.reading == "live" else _united
+    row = beside(deals, stays)
+    closed_early = (row.c["outcome"] != "open") & (row.c["opens"] == 1)
+    return select(
+        *(row.c[name] for name in ("id", "mask", "top", "created", *_OF_DEALS)),
+        case((row.c["sound"].is_(None), 1), (closed_early, 0), else_=row.c["sound"]).label("whole"),
+        case((row.c["created"].between(bindparam("since"), bindparam("until")), 1), else_=0).label("inside"),
+    ).subquery()
+
+
+_OF_DEALS = ("outcome", "closed_on", "currency", "amount")
+_OF_STAYS = ("mask", "top", "sound", "opens")
+
+
+def _joined(deals: Any, stays: Any) -> Any:
+    columns = [*deals.c, *(stays.c[name] for name in _OF_STAYS)]
+    return select(*columns).select_from(deals.outerjoin(stays, stays.c["id"] == deals.c["id"])).subquery()
+
+
+def _united(deals: Any, stays: Any) -> Any:
+    """The same without a join: in the past both sides have two arms, and SQLite would scan the one for each row of the
+    other. On live rows it takes a quarter longer than the join.
+    """
+    names = ("id", "created", *_OF_DEALS, *_OF_STAYS)
+    nothing = {name: null().cast(column.type).label(name) for name, column in (*deals.c.items(), *stays.c.items())}
+    arms = union_all(
+        *(select(*(side.c[name] if name in side.c else nothing[name] for name in names)) for side in (deals, stays))
+    ).subquery()
+    greatest = [func.max(arms.c[name]).label(name) for name in names[1:]]
+    return (
+        select(arms.c["id"], *greatest)
+        .group_by(arms.c["id"])
+        .having(func.max(arms.c["created"]).is_not(None))
+        .subquery()
+    )
+
+
+def _deals(draft: Draft, where: Lifted, dated: bool) -> Any:
+    """One row for each readable deal."""
     amount, currency = _money(draft)
-    outcome, created = _term(draft, "outcome"), _term(draft, "created_at")
-    identity = draft.source.record_id(draft.source.type.by_key["id"])
-    closed_early = (outcome != "open") & (stays.c["opens"] == 1)
     return (
         select(
-            identity.label("id"),
-            stays.c["mask"],
-            stays.c["top"],
-            case((stays.c["deal"].is_(None), 1), (closed_early, 0), else_=stays.c["sound"]).label("whole"),
-            case((created.between(bindparam("since"), bindparam("until")), 1), else_=0).label("inside"),
-            created.label("created"),
-            outcome.label("outcome"),
+            draft.source.record_id(draft.source.type.by_key["id"]).label("id"),
+            _term(draft, "created_at").label("created"),
+            _term(draft, "outcome").label("outcome"),
             (_term(draft, "closed_on") if dated else literal(None, BigInteger)).label("closed_on"),
             currency.label("currency"),
             amount.label("amount"),
         )
-        .select_from(draft.source.selectable.outerjoin(stays, stays.c["deal"] == identity))
+        .select_from(draft.source.selectable)
         .where(*draft.conditions(where))
         .subquery()
     )
 
 
-def _stays(draft: Draft, where: Lifted, stages: int, order: Order) -> Any:
-    """One row for each deal with intervals, computed before deals are joined: a plan both databases keep to, however
-    many arms the two have in the past.
-    """
+def _stays(draft: Draft, stages: int, order: Order) -> Any:
+    """One row for each deal with intervals: the stages it was in, one bit for each, and whether they make sense."""
     stay = _Stay(draft, stages)
     entered, left, stage = stay["entered"], stay["left"], stay["stage"]
     here = [stage == bindparam(f"stage{i}") for i in range(stages)]
@@ -325,7 +368,7 @@ def _stays(draft: Draft, where: Lifted, stages: int, order: Order) -> Any:
     )
     return (
         select(
-            stay.deal.label("deal"),
+            stay.deal.label("id"),
             _sum(bits).label("mask"),
             (func.max(further) if order == "then" else literal(None, BigInteger)).label("top"),
             sound.label("sound"),

@@ -4,6 +4,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -12,9 +13,13 @@ from crmkit.cli.access import url_of
 from crmkit.cli.demo.calendar import Calendar
 from crmkit.cli.demo.load import Loaded, Progress, load
 from crmkit.cli.demo.people import HEAD, address_of
-from crmkit.cli.demo.show import Section, document, draw, sections, what_was_loaded
+from crmkit.cli.demo.section import Section, document, draw
+from crmkit.cli.demo.show import sections, what_was_loaded
 from crmkit.cli.output import write_document
 from crmkit.store.migrate import current
+
+if TYPE_CHECKING:
+    from sqlalchemy import URL
 
 __all__ = ["demo"]
 

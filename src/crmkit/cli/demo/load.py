@@ -180,30 +180,38 @@ class _Deals:
         for line, row in enumerate(rows_of(self.file)):
             product = row["product"] if row["product"] in prices else self.matchers["product"].closest(row["product"])
             engaged = _day(row["engage_date"])
-            yield line, engaged or LAST_DAY, {
-                "name": f"{row['product']} for {row['account']}" if row["account"] else row["product"],
-                "external_id": row["opportunity_id"],
-                "owner": self._id(row, "sales_agent"),
-                "account": self._id(row, "account"),
-                "product": self._id(row, "product"),
-                "stage": str(self.stages[_OPEN]) if row["close_date"] else self._id(row, "deal_stage"),
-                "stage_since": noon(engaged).isoformat() if engaged else "",
-                "amount": f"{prices[product]} {CURRENCY}" if product is not None else "",
-                "engaged_on": row["engage_date"],
-                "expected_close": (engaged + _PLANNED).isoformat() if engaged else "",
-            }
+            yield (
+                line,
+                engaged or LAST_DAY,
+                {
+                    "name": f"{row['product']} for {row['account']}" if row["account"] else row["product"],
+                    "external_id": row["opportunity_id"],
+                    "owner": self._id(row, "sales_agent"),
+                    "account": self._id(row, "account"),
+                    "product": self._id(row, "product"),
+                    "stage": str(self.stages[_OPEN]) if row["close_date"] else self._id(row, "deal_stage"),
+                    "stage_since": noon(engaged).isoformat() if engaged else "",
+                    "amount": f"{prices[product]} {CURRENCY}" if product is not None else "",
+                    "engaged_on": row["engage_date"],
+                    "expected_close": (engaged + _PLANNED).isoformat() if engaged else "",
+                },
+            )
 
     def closings(self) -> Iterator[_Dated]:
         """How deals ended: the stage, the day, the value."""
         for line, row in enumerate(rows_of(self.file)):
             closed = _day(row["close_date"])
             if closed is not None:
-                yield line, closed, {
-                    "stage": self.stages[row["deal_stage"]],
-                    "stage_since": noon(closed),
-                    "closed_on": closed,
-                    "amount": Money(row["close_value"], CURRENCY) if row["close_value"] else None,
-                }
+                yield (
+                    line,
+                    closed,
+                    {
+                        "stage": self.stages[row["deal_stage"]],
+                        "stage_since": noon(closed),
+                        "closed_on": closed,
+                        "amount": Money(row["close_value"], CURRENCY) if row["close_value"] else None,
+                    },
+                )
 
     def _id(self, row: Mapping[str, str], column: str) -> str:
         found = self.matchers[column].find(row[column])

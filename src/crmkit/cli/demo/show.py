@@ -4,36 +4,24 @@ from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any
 
-import attrs
-import click
-
 from crmkit import CRM, F, Money
 from crmkit.app.session import Session
 from crmkit.cli.demo.figures import DemoFigures, figures
 from crmkit.cli.demo.load import BIG_OPEN, Loaded
+from crmkit.cli.demo.numbers import numbers
 from crmkit.cli.demo.people import HEAD, address_of
+from crmkit.cli.demo.section import Section, money
 from crmkit.cli.demo.story import GIVER, MANAGER, TAKER, hand_over, meddle, restore, take_back
 from crmkit.cli.nouns import columns_of
-from crmkit.cli.output import Column, Table, as_json, drawn, visible
+from crmkit.cli.output import Column, Table
 from crmkit.cli.titles import Titles
 from crmkit.history import UndoResult
 from crmkit.query import in_segment
 
-__all__ = ["Section", "document", "draw", "sections", "what_was_loaded"]
+__all__ = ["sections", "what_was_loaded"]
 
 _PAGE = 10
 _PAGE_FIELDS = ("name", "account", "stage", "amount", "closed_on", "owner")
-
-
-@attrs.frozen
-class Section:
-    """One part of the report; ``key`` names it for programs, ``data`` is what they get instead of the table's rows."""
-
-    key: str
-    title: str
-    lines: tuple[str, ...] = ()
-    table: Table | None = None
-    data: Any = None
 
 
 def what_was_loaded(loaded: Loaded, seconds: float) -> Section:
@@ -55,6 +43,7 @@ def sections(crm: CRM) -> Iterator[Section]:
         yield _pipeline(found)
         yield _winning(found)
         yield _membership(me)
+    yield from numbers(crm)
     with crm.session(address_of(MANAGER)) as me:
         yield _rights(me)
     handed = hand_over(crm)
@@ -72,7 +61,7 @@ def _first_page(me: Session, name: str, role: str) -> Section:
     fields = [me.deals.type.by_key[key] for key in _PAGE_FIELDS]
     titles = Titles.of(me, fields, page)
     total = me.deals.totals(sums=F.amount)
-    amount = _money(Money.total(total[0].sums[0]) if total else None)
+    amount = money(Money.total(total[0].sums[0]) if total else None)
     lines = (f"{len(page)} of {query.count():,} deals, together {amount}",)
     table = Table(columns_of(fields, titles), [[deal[key] for key in _PAGE_FIELDS] for deal in page])
     return Section(f"page_of_{address_of(name)}", f"First page of {name} ({role})", lines, table)
@@ -81,7 +70,7 @@ def _first_page(me: Session, name: str, role: str) -> Section:
 def _pipeline(found: DemoFigures) -> Section:
     table = Table(
         [Column("stage"), Column("deals", right=True), Column("amount", right=True)],
-        [(stage.name, f"{stage.deals:,}", _money(stage.amount)) for stage in found.stages],
+        [(stage.name, f"{stage.deals:,}", money(stage.amount)) for stage in found.stages],
     )
     lines = (f"{found.deals:,} deals, {found.without_account:,} of them without an account.",)
     return Section("pipeline", "Pipeline by stage", lines, table, found.to_dict())
@@ -89,11 +78,11 @@ def _pipeline(found: DemoFigures) -> Section:
 
 def _winning(found: DemoFigures) -> Section:
     rate = f"{found.win_rate:.4%}" if found.win_rate is not None else "unknown"
-    line = f"Win rate of closed deals {rate}; won {_money(found.won_value)}"
+    line = f"Win rate of closed deals {rate}; won {money(found.won_value)}"
     means = f"mean {_number(found.mean_won_value)}, median {_number(found.median_won_value)}"
     table = Table(
         [Column("quarter"), Column("won", right=True)],
-        [(quarter, _money(value)) for quarter, value in found.won_value_by_quarter.items()],
+        [(quarter, money(value)) for quarter, value in found.won_value_by_quarter.items()],
     )
     return Section("winning", "Win rate, and won value by quarter of closing", (f"{line}, {means}.",), table)
 
@@ -147,27 +136,5 @@ def _undone(me: Session, result: UndoResult) -> Section:
     return Section("undo", "Undo", lines, Table.of("bucket deal fields reason", rows))
 
 
-def _money(value: Money | None) -> str:
-    return "" if value is None else f"{value.amount:,f} {value.currency}"
-
-
 def _number(value: Decimal | None) -> str:
     return "unknown" if value is None else f"{value:,.2f}"
-
-
-def draw(section: Section) -> None:
-    """Prints a section for people."""
-    click.echo()
-    click.secho(section.title, bold=True)
-    for line in section.lines:
-        click.echo(visible(line))
-    if section.table is not None:
-        for line in drawn(section.table):
-            click.echo(line)
-
-
-def document(section: Section) -> dict[str, Any]:
-    """A section for programs."""
-    table = section.table
-    rows = [] if table is None else [as_json(table.columns, row) for row in table.rows]
-    return {"key": section.key, "title": section.title, "lines": section.lines, "data": section.data or rows}
