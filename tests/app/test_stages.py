@@ -308,3 +308,42 @@ def test_a_gate_that_means_nothing_is_refused(crm: CRM) -> None:
                 me.records("stage_gate").create(to_stage=me.stages.one(name="won"), **bad)
             assert problem(error)[0] in ("unknown_field", "unknown_action")
         assert me.records("stage_gate").count() == 0
+
+
+def test_a_deal_that_comes_back_comes_back_as_it_was(crm: CRM, clock: FakeClock) -> None:
+    with crm.session(ADMIN) as me:
+        deal = me.deals.create(name="Rollout", amount=Money(5, "EUR"))
+        made = me.changeset_id
+    clock.move(days=3)
+    with crm.session(ADMIN) as me:
+        me.deals.update(deal.id, amount=Money(9, "EUR"))
+        me.deals.delete(deal.id)
+        changeset = me.changeset_id
+    clock.move(days=3)
+    with crm.session(ADMIN) as me:
+        assert changeset is not None
+        assert made is not None
+        assert not me.undo(changeset).refused
+        again = me.deals.get(deal.id)
+        assert (again.amount, again.stage_since) == (deal.amount, deal.stage_since)
+        assert again.version == 3
+        assert sound(me, deal)
+    with crm.session(ADMIN) as me:
+        assert not me.undo(made).kept
+        assert me.deals.count() == 0
+
+
+def test_what_others_have_linked_to_since_stays(crm: CRM) -> None:
+    """Undoing the first use of a tag does not take it off what others have put it on."""
+    with crm.session(ADMIN) as me:
+        one, other = me.accounts.create(name="one"), me.accounts.create(name="other")
+    with crm.session(ADMIN) as me:
+        me.accounts.tag(one, "vip")
+        changeset = me.changeset_id
+    with crm.session(ADMIN) as me:
+        me.accounts.tag(other, "vip")
+    with crm.session(ADMIN) as me:
+        assert changeset is not None
+        result = me.undo(changeset)
+        assert [(entry.type_key, entry.reason) for entry in result.kept] == [("tag", "others have used it since")]
+        assert [account.name for account in me.accounts.where("'vip' in tags")] == ["other"]

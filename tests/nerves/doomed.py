@@ -1,7 +1,11 @@
-"""A process that starts a child for each unit of work it is told to do, and lets it die before its n-th statement.
+"""A process that starts a child for each work it is told to do, and lets it die before its n-th statement.
 
-``python -m tests.nerves.doomed`` reads a JSON document a line, ``{"url", "work", "names", "dies"}``, and answers each
-with a word: ``killed``, or ``done`` if there were fewer statements. Children are forked: Python is started once.
+``python -m tests.nerves.doomed`` reads a JSON document a line, ``{"url", "work", "names", "dies"}``, and answers each:
+
+- ``dies`` is ``n``: ``killed``, or ``done`` and the number of statements if there were fewer;
+- ``dies`` is 0: a child does all of it, the answer is ``done`` and the number of statements;
+- ``dies`` is null: this process does all of it, the answer is ``rehearsed``. Children are forked from this process, so
+  after a rehearsal they need neither start Python nor compile statements.
 """
 
 import json
@@ -13,25 +17,25 @@ from typing import Any
 from uuid import UUID
 
 import psycopg
-from sqlalchemy import Engine, event, make_url
+from sqlalchemy import Engine, event
 
 from crmkit import CRM
-from crmkit.store.plans import Shelf
-from crmkit.store.tenants import Registry
-from tests.nerves.works import WORKS, repeatable
-from tests.staff import ADMIN
+from tests.nerves.works import WORKS, Names, repeatable, rewind
+
+MONTH = 6
 
 
 class Fate:
     """Counts statements, on both drivers, and kills this process before one of them."""
 
     def __init__(self, dies: int) -> None:
-        self.left = dies
+        self.sent = 0
+        self._dies = dies
 
     def count(self, *_: object) -> None:
         """A statement is about to be sent."""
-        self.left -= 1
-        if self.left == 0:
+        self.sent += 1
+        if self.sent == self._dies:
             os.kill(os.getpid(), signal.SIGKILL)
 
     def watch(self) -> None:
@@ -48,61 +52,55 @@ class Fate:
             self.count()
             return exchange(connection, *arguments, **named)
 
-        psycopg.Connection.wait = counted  # type: ignore[method-assign]
+        psycopg.Connection.wait = counted  # type: ignore[method-assign, assignment]
 
 
-class Doctor:
-    """Makes a CRM for each database, with statements compiled before, so that a child has nothing to do but die."""
-
-    def __init__(self) -> None:
-        self._crms: dict[str, CRM] = {}
-        self._shelves: dict[tuple[str, str], Shelf] = {}
-
-    def crm(self, task: dict[str, Any]) -> CRM:
-        """A CRM that has opened nothing yet."""
-        url, place = task["url"], (make_url(task["url"]).get_backend_name(), task["work"])
-        if place not in self._shelves:
-            warm = repeatable(url, 6)
-            with warm.session(ADMIN, dry_run=True) as me:
-                WORKS[task["work"]](me, _names(task))
-            warm.dispose()
-            self._shelves[place] = warm.shelf
-        if url not in self._crms:
-            self._crms[url] = repeatable(url, 6)
-        crm = self._crms[url]
-        crm.shelf = self._shelves[place]
-        crm.registry = Registry(crm.database, crm.shelf, crm.tables.system)
-        return crm
-
-
-def _names(task: dict[str, Any]) -> dict[str, Any]:
-    return {name: UUID(value) if isinstance(value, str) else value for name, value in task["names"].items()}
-
-
-def work(crm: CRM, task: dict[str, Any]) -> None:
-    """One unit of work, until it is done or dead."""
-    Fate(task["dies"]).watch()
-    with crm.session(ADMIN) as me:
-        WORKS[task["work"]](me, _names(task))
+def fulfil(crm: CRM, work: str, names: Names, dies: int) -> str:
+    """In a child: does the work until it is done or dead."""
+    fate = Fate(dies)
+    fate.watch()
+    WORKS[work](crm, names)
     crm.dispose()
+    return f"done {fate.sent}"
+
+
+def outlive(crm: CRM, work: str, names: Names, dies: int) -> str:
+    """Starts the child and says how it ended."""
+    reading, writing = os.pipe()
+    child = os.fork()
+    if child == 0:
+        try:
+            os.write(writing, fulfil(crm, work, names, dies).encode())
+        finally:
+            # Whatever was raised, a child must not go on reading its parent's tasks.
+            os._exit(1 if sys.exc_info()[0] else 0)
+    os.close(writing)
+    with os.fdopen(reading) as answer:
+        done = answer.read()
+    _, status = os.waitpid(child, 0)
+    if os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGKILL:
+        return "killed"
+    return done if status == 0 else f"failed {status}"
+
+
+def rehearse(crm: CRM, work: str, names: Names) -> str:
+    """Does the work, and leaves nothing of it in this process but compiled statements."""
+    WORKS[work](crm, names)
+    crm.dispose()
+    rewind(crm, MONTH)
+    return "rehearsed"
 
 
 def main() -> None:
     """Answers line by line until the input ends."""
-    doctor = Doctor()
+    crms: dict[str, CRM] = {}
     for line in sys.stdin:
         task = json.loads(line)
-        crm = doctor.crm(task)
-        child = os.fork()
-        if child == 0:
-            try:
-                work(crm, task)
-            finally:
-                # Whatever was raised, a child must not go on reading its parent's tasks.
-                os._exit(1 if sys.exc_info()[0] else 0)
-        _, status = os.waitpid(child, 0)
-        killed = os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGKILL
-        sys.stdout.write("killed\n" if killed else "done\n" if status == 0 else f"failed {status}\n")
+        url, work, dies = task["url"], task["work"], task["dies"]
+        crm = crms[url] = crms.get(url) or repeatable(url, MONTH)
+        names = {name: UUID(value) for name, value in task["names"].items()}
+        answer = rehearse(crm, work, names) if dies is None else outlive(crm, work, names, dies)
+        sys.stdout.write(f"{answer}\n")
         sys.stdout.flush()
 
 

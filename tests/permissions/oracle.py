@@ -15,7 +15,7 @@ from tests.permissions.world import NOW, DictWorld, Row
 FIELDS = {
     "account": {
         "name", "industry", "website", "phone", "address", "parent", "annual_revenue", "headcount", "description",
-        "owner",
+        "lifecycle", "lifecycle_reason", "owner",
     },
     "deal": {
         "name", "account", "contact", "product", "pipeline", "stage", "stage_since", "outcome", "amount", "probability",

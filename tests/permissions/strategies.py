@@ -245,6 +245,7 @@ def _taggings(draw: st.DrawFn, counts: dict[str, int]) -> Iterator[tuple[str, Ro
     drawn = st.lists(st.tuples(st.integers(0, 1), st.sampled_from(targets)), max_size=3, unique=True)
     for i, (tag, (type_key, n)) in enumerate(draw(drawn) if targets else ()):
         values = {"tag": new_id("tag", tag), "record_type": type_key, "record": new_id(type_key, n)}
+        values["expires_at"] = draw(_one_of(_ENDS))
         yield "tagging", new_row("tagging", i, **values)
 
 

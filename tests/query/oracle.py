@@ -3,6 +3,7 @@
 The rules, as the docstrings of ``crmkit.query.nodes`` and ``bound`` and docs/querying.md state them:
 
 - A comparison of a field without a value is unknown. ``and``, ``or``, ``not`` are Kleene's.
+- A tag or a share counts until it expires, and from that instant on not any more.
 - Null tests, quantifiers, tags, shares, ``within`` and ``holds`` are true or false, never unknown.
 - Text compares folded, by code points. Money compares with money of its currency, else it is unknown.
 - ``all`` of none is true. A sum, a least or a greatest of none, or of two currencies, is no value; a count is 0.
@@ -122,8 +123,10 @@ class Oracle:
         return {"any": any(held), "all": all(held), "none": not any(held)}[kind]
 
     def tags(self, row: Row) -> set[str]:
+        """The names of the tags on the record that are not over, folded."""
         taggings = self.world.related("tagging", "record", row["id"])
-        return {fold(tag["name"]) for t in taggings if (tag := self.world.get("tag", t["tag"]))}
+        current = [t for t in taggings if t["expires_at"] is None or t["expires_at"] > self.moment.now]
+        return {fold(tag["name"]) for t in current if (tag := self.world.get("tag", t["tag"]))}
 
     def reaches(self, share: Row, levels: tuple[str, ...]) -> bool:
         """Whether a share is for the actor, and not over."""

@@ -393,7 +393,7 @@ def _record(draw: st.DrawFn, schema: Schema, key: str, number: int, ids: Mapping
 
 def _unique(key: str, f: Field, number: int) -> Any:
     """A value of its own for what must be unique."""
-    if key == "tag":
+    if key == "tag" and f.key == "name":
         return _TAGS[number]
     if f.key == "email" and key == "user":
         return f"user{number}@example.com"

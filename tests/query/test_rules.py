@@ -413,9 +413,9 @@ def test_a_day_before_the_first_year_is_refused():
 # --------------------------------------------------------------------------------------------- tags, segments, actors
 
 
-def tagged(record, on: str, name: str) -> list[Entry]:
+def tagged(record, on: str, name: str, **values: object) -> list[Entry]:
     tag = entry(S, "tag", 0, name=name)
-    return [tag, entry(S, "tagging", 0, tag=tag.id, record_type=on, record=record)]
+    return [tag, entry(S, "tagging", 0, tag=tag.id, record_type=on, record=record, **values)]
 
 
 def test_a_tag_is_found_by_its_folded_name():
@@ -425,6 +425,13 @@ def test_a_tag_is_found_by_its_folded_name():
     assert answer(F.tags.has("STRASSE"), *there) is False
     assert answer(~F.tags.has("STRASSE"), *there) is True
     assert answer(~F.account.tags.has("x"), deal()) is True
+
+
+@pytest.mark.parametrize(("after", "held"), [(timedelta(0), False), (timedelta(microseconds=1), True)])
+def test_a_tag_counts_until_the_instant_it_expires(after, held):
+    there = [account(), *tagged(ACME, "account", "试用", expires_at=NOW + after)]
+    assert answer(F.tags.has("试用"), *there, on="account") is held
+    assert answer(~F.tags.has("试用"), *there, on="account") is not held
 
 
 def test_a_segment_is_the_expression_it_is_made_of():

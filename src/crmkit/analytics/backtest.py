@@ -5,6 +5,7 @@ fault and not possible here. An error is forecast minus actual: above 0 it promi
 """
 
 from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime
 from fractions import Fraction
 from typing import Any, Generic, TypeVar
 
@@ -12,10 +13,11 @@ import attrs
 
 from crmkit.analytics.frame import Frame
 from crmkit.analytics.metric import Metric
-from crmkit.errors import CurrencyMismatch
+from crmkit.errors import CurrencyMismatch, UsageError
 from crmkit.values import Money, Period
+from crmkit.values.text import shown
 
-__all__ = ["Backtest", "BacktestRow", "Snapshot", "backtest"]
+__all__ = ["Backtest", "BacktestRow", "Snapshot", "backtest", "month_ends"]
 
 F = TypeVar("F")
 
@@ -129,6 +131,20 @@ def backtest(
         mae=told.money("mean_absolute_error", [abs(error) for error in errors]),
         mape=told.ratio("mean_absolute_percentage_error", shares, without),
     )
+
+
+def month_ends(frame: Frame, n: int) -> tuple[tuple[datetime, Period], ...]:
+    """The last ``n`` instants at which a month began in the frame's zone and that month is over, the oldest first.
+
+    Each comes with the month that began, which is the one to forecast then. Raises UsageError with code ``bad_months``,
+    and InvalidValue with code ``out_of_range`` before the year 1.
+    """
+    if type(n) is not int or n < 0:
+        raise UsageError(f"{shown(n)} is no number of months", code="bad_months", hint="an int from 0 up")
+    today = frame.today
+    months = (divmod(today.year * 12 + today.month - 1 - back, 12) for back in range(n, 0, -1))
+    periods = [Period.month(year, month + 1, frame.zone) for year, month in months]
+    return tuple((period.instants()[0], period) for period in periods)
 
 
 def _row(snapshot: Snapshot[Any], forecast: Money | None) -> BacktestRow:

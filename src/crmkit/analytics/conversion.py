@@ -120,7 +120,7 @@ def stock_ratio_of(tally: StockTally, frame: Frame, *, stage: Hashable, onward: 
     )
 
 
-# ------------------------------------------------------------------------------------------------------- flow and cohort
+# ------------------------------------------------------------------------------------------------------ flow and cohort
 
 
 def flow_conversion(
@@ -227,6 +227,7 @@ def tally_cohort(
 
 def conversion_of(tally: ConversionTally, variant: str, period: Period, frame: Frame) -> Metric:
     """The share that moved on, with the interval of Wilson; ``variant`` says how the tally was made."""
+    running = bounds_of(period, frame)[1] > to_micros(frame.as_of)
     return share(
         "stage_conversion",
         variant,
@@ -236,6 +237,7 @@ def conversion_of(tally: ConversionTally, variant: str, period: Period, frame: F
         censored=tally.censored,
         excluded=tally.excluded,
         period=covered(period, frame),
+        notes=("the period is not over",) if running else (),
         members={part: sorted_ids(ids) for part, ids in tally.members.items()} if frame.members else None,
     )
 

@@ -4,6 +4,7 @@ The mean of completed stays is too low, since the long ones are not complete yet
 whatever direction, also by being lost.
 """
 
+import math
 from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
 from fractions import Fraction
 from typing import Any, Literal
@@ -16,6 +17,7 @@ from crmkit.analytics.faults import IMPOSSIBLE, deals_of, find_faults, spells_by
 from crmkit.analytics.frame import Frame
 from crmkit.analytics.ladder import ladder
 from crmkit.analytics.metric import Interval, Metric
+from crmkit.analytics.proportion import critical
 from crmkit.analytics.quantile import mean
 from crmkit.analytics.shares import added, count, one_of
 from crmkit.analytics.survival import Curve, kaplan_meier
@@ -175,13 +177,14 @@ def median_interval(curve: Curve, level: float = 0.95) -> Interval | None:
     Source: R. Brookmeyer and J. Crowley, A confidence interval for the median survival time, Biometrics 38 (1982).
     None if one of its ends is not reached yet. Raises UsageError with code ``bad_level``.
     """
+    z = critical(level)
     low = None
-    for time, value in zip(curve.times, curve.values, strict=True):
-        band = curve.interval(time, level)
-        below, above = (value, value) if band is None else (band.low, band.high)
-        if low is None and below <= 0.5:
+    for time, share, hazard in zip(curve.times, curve.values, curve.hazards, strict=True):
+        # As Curve.interval tells the band at one time, for all times in one pass.
+        width = z * math.sqrt(hazard) / -math.log(share) if 0 < share < 1 else 0.0
+        if low is None and share ** math.exp(width) <= 0.5:
             low = time
-        if low is not None and above <= 0.5:
+        if low is not None and share ** math.exp(-width) <= 0.5:
             return Interval(low, time, level, "log-log")
     return None
 

@@ -94,7 +94,7 @@ def _at_once(deal: DealFact, spells: list[tuple[int, float, Spell]]) -> Iterator
         if holder is not None and entered < until:
             code = "two_open_spells" if left == until == math.inf else "overlapping_spells"
             yield _fault(deal, code, f"is or was in the stages {holder.stage} and {spell.stage} at once")
-        if holder is None or left > until:
+        if left > until:
             until, holder = left, spell
 
 

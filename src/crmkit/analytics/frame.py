@@ -39,7 +39,8 @@ class Frame:
     def worth(self, amount: Money, on: date | None) -> Fraction:
         """The amount in the frame's currency, exact; ``on`` is the day it belongs to (today, if it has none).
 
-        Raises CurrencyMismatch if it is in another currency and there is no rate for it, or no currency was named.
+        A frame that names no currency leaves it as it is: see :func:`~crmkit.analytics.totals.settled`. Raises
+        CurrencyMismatch if it is in another currency and there are no rates, and InvalidValue (``no_rate``).
         """
         if self.currency is None or amount.currency == self.currency:
             return Fraction(amount.units, 10_000)

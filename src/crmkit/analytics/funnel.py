@@ -198,7 +198,7 @@ def tally(
     stage is in it by implication only. ``order``: which stage is further is told by the positions the spells kept
     (``then``) or by those of the stages today (``now``). ``amounts``: the amount ``then`` is that of the spell by which
     the deal first got to the step (today's, if it has none there), that of ``now`` is the deal's today. A rate
-    belongs to the day of entering (then) or of closing (now); without rates days are not told apart.
+    belongs to the day of entering (then; not told apart without rates) or of closing (now).
 
     Left out are ``faulty`` deals (``impossible_history``), those created outside the period (``outside_period``) and
     those without any spell, unless implied by being won (``no_history``); amounts that are missing are counted in the
@@ -259,7 +259,7 @@ class _StepFold:
     def _amount(self, deal: DealFact, spell: Spell | None) -> tuple[Money | None, date | None]:
         if self.amounts == "then" and spell is not None:
             return spell.amount, None if self.zone is None else local_date(spell.entered, self.zone)
-        return deal.amount, None if self.zone is None or deal.outcome == "open" else deal.closed_on
+        return deal.amount, None if deal.outcome == "open" else deal.closed_on
 
     def done(self) -> StepTally:
         return StepTally(

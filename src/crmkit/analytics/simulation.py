@@ -130,11 +130,12 @@ def _part(deal: DealFact, period: Period | None, today: date) -> str:
         return deal.outcome
     if deal.expected_close is None:
         return "no_expected_close"
-    if deal.expected_close < today:
-        return "overdue"
-    if not within(period, deal.expected_close):
+    overdue = deal.expected_close < today
+    if not overdue and not within(period, deal.expected_close):
         return "outside_period"
-    return "no_probability" if deal.probability is None else "no_amount" if deal.amount is None else "counted"
+    if deal.probability is None or deal.amount is None:
+        return "no_probability" if deal.probability is None else "no_amount"
+    return "overdue" if overdue else "counted"
 
 
 def _totals(chosen: Iterable[tuple[Hashable, Money, Fraction]], target: Money | None) -> Totals:

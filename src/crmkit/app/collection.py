@@ -16,7 +16,7 @@ from crmkit.app.writing import WritePath
 from crmkit.errors import CrmkitError, InvalidQuery, InvalidRecord, NotFound, UsageError
 from crmkit.history import Version
 from crmkit.query import Expr, Path
-from crmkit.records import Activity, Deal, Stage
+from crmkit.records import Account, Activity, Deal, Stage
 from crmkit.schema import Record, RecordType
 from crmkit.schema.parsing import Form
 from crmkit.schema.schema import suggestion
@@ -25,7 +25,7 @@ from crmkit.segments import TagEvent
 from crmkit.store.reader import Group
 from crmkit.values.text import shown
 
-__all__ = ["Activities", "Collection", "Deals"]
+__all__ = ["Accounts", "Activities", "Collection", "Deals"]
 
 T = TypeVar("T", bound=Record)
 
@@ -281,6 +281,14 @@ def _given(values: Any, fields: dict[str, Any]) -> dict[str, Any]:
 def _pair(row: Any) -> tuple[Any, Any]:
     """Record and values; of anything else, nothing that could be taken for them."""
     return row if isinstance(row, tuple) and len(row) == 2 else (None, None)
+
+
+class Accounts(Collection[Account]):
+    """``me.accounts``."""
+
+    def advance(self, account: Account | UUID | str, to: str, reason: str | None = None) -> Account:
+        """See ``crmkit.app.commands.lifecycle``."""
+        raise AssertionError("the command answers")
 
 
 class Deals(Collection[Deal]):

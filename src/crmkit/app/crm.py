@@ -35,6 +35,8 @@ BUILTIN_PLUGINS = (
     "crmkit.plugins.stage_gates",
     "crmkit.plugins.required_by_stage",
     "crmkit.plugins.won_activity",
+    "crmkit.plugins.account_lifecycle",
+    "crmkit.plugins.segment_tasks",
 )
 """Plugins every CRM has unless told otherwise; they use the sdk like any other."""
 

@@ -6,9 +6,12 @@ from crmkit.app.work import Work
 from crmkit.store.outbox import Outbox
 from crmkit.values import to_micros
 
-__all__ = ["HOOK", "note", "outbox_of"]
+__all__ = ["HOOK", "MEMBERS", "SEGMENT_HOOK", "note", "outbox_of"]
 
 HOOK = "crmkit_after_commit"
+SEGMENT_HOOK = "crmkit_segment_changed"
+MEMBERS = "segment.members"
+"""Stands among the written types when a refresh found that the members of a segment changed."""
 _MAX_DEPTH = 8
 """Changesets that plugins cause by answering changesets that plugins caused: a longer chain is a loop and is parked."""
 
@@ -24,7 +27,7 @@ def note(work: Work, changeset_id: UUID) -> bool:
     plugins = {
         name
         for key, alike in work.written.items()
-        for name in work.listeners(HOOK, key)
+        for name in (work.listeners(HOOK, key) if key != MEMBERS else work.crm.plugins.implementing(SEGMENT_HOOK))
         if alike is None or any(work.crm.plugins.concerned(name, values) for values in alike)
     } - {work.origin}
     if not plugins:

@@ -1,6 +1,7 @@
 """What records refer to is there and may be read; what is deleted is not referred to."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any
 from uuid import UUID
 
 import attrs
@@ -112,6 +113,12 @@ class Referrers:
             found = list(self.work.system_reader.referrers(other.key, f.key, ids))
             if found:
                 yield other.key, found
+
+    def attached(self, ids: Sequence[UUID]) -> Iterator[tuple[UUID, Any]]:
+        """Each of these records with each link that would go with it."""
+        for other, f in self._fields(link=True):
+            for link in self.work.system_reader.referring(other.key, f.key, ids):
+                yield link[f.key], link
 
     def _fields(self, *, link: bool) -> Iterable[tuple[RecordType, Field]]:
         """The fields that lead to the record's type: of links that go with it, or those that hold it."""

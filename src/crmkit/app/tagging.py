@@ -22,6 +22,14 @@ __all__ = ["put_on", "put_on_all", "quiet", "tag_history", "take_off", "take_off
 _RULES = frozenset({"system", "plugin"})
 
 
+@attrs.define
+class _Raising(Tally):
+    """A refusal is raised as it is: the taggings of one verb are written all or none."""
+
+    def refuse(self, row: int, error: Any) -> None:
+        raise error
+
+
 @attrs.frozen
 class _Given:
     """What is to be put on: the tag, until when, and who says so."""
@@ -34,7 +42,7 @@ class _Given:
     def differs(self, found: Any, now: datetime) -> bool:
         """Whether the tag is not on the record as it is to be: it has expired, or expires at another time."""
         over = found.expires_at is not None and found.expires_at <= now
-        return over or found.expires_at != self.expires_at
+        return over or bool(found.expires_at != self.expires_at)
 
     @property
     def values(self) -> dict[str, Any]:
@@ -55,7 +63,7 @@ def put_on(me: Work, type_key: str, target: Any, name: str, expires_at: datetime
     unwear(me, others)
     found = on_it.get(tag.id)
     differs = found is None or given.differs(found, me.view.moment.now)
-    writes, tally = WritePath(me, trusted=True), Tally(stop=True)
+    writes, tally = WritePath(me, trusted=True), _Raising()
     if found is None:
         values = {"tag": tag.id, "record_type": type_key, "record": record, **given.values}
         writes.create("tagging", [(0, values)], tally)
@@ -143,7 +151,7 @@ def _rival_taggings(me: Work, type_key: str, where: Lifted, tag: Tag, allowed: s
 
 
 def quiet(me: Work) -> bool:
-    """Whether nothing has to be decided for a tagging: no plugin listens, and there are no custom fields on taggings."""
+    """Whether nothing has to be decided for a tagging: no plugin listens, and taggings have no custom fields."""
     heard = any(True for _ in me.listeners("crmkit_before_change", "tagging"))
     return not heard and not me.checks("tagging") and not me.type_of("tagging").custom
 
@@ -155,7 +163,7 @@ def wear(me: Work, type_key: str, tag: UUID, records: Iterable[UUID], values: di
     if not rows:
         return
     if not quiet(me):
-        WritePath(me, trusted=True).create("tagging", enumerate(rows), Tally(stop=True))
+        WritePath(me, trusted=True).create("tagging", enumerate(rows), _Raising())
         return
     ids = me.ids.many(len(rows))
     me.writer().insert("tagging", (NewRow(i, row) for i, row in zip(ids, rows, strict=True)))
@@ -175,7 +183,7 @@ def unwear(me: Work, found: list[Worn]) -> None:
     if not found:
         return
     if not quiet(me):
-        WritePath(me, trusted=True).delete("tagging", [(i, w.id) for i, w in enumerate(found)], Tally(stop=True))
+        WritePath(me, trusted=True).delete("tagging", [(i, w.id) for i, w in enumerate(found)], _Raising())
         return
     _all_current(me.writer().delete("tagging", [(w.id, w.version) for w in found]))
     me.wrote("tagging")
@@ -204,7 +212,7 @@ def _origin(me: Work) -> str:
 
 
 def _named(me: Work, name: str) -> tuple[str, Tag | None]:
-    """The name as it is written, and the tag of that name if there is one. Raises InvalidRecord for a segment's list."""
+    """The name as it is written, and the tag so named if there is one. Raises InvalidRecord for a segment's list."""
     fields = (me.type_of("tag").by_key["name"],)
     parsed: str = me.parser("tag").change({"name": name})["name"]
     if not isinstance(parsed, str):
@@ -222,10 +230,11 @@ def _named(me: Work, name: str) -> tuple[str, Tag | None]:
 
 
 def _made(me: Work, name: str) -> Tag:
-    tally = Tally(stop=True)
+    tally = _Raising()
     WritePath(me, trusted=True).create("tag", [(0, {"name": name})], tally)
-    made: Tag = me.system_reader.get("tag", tally.rows[0][2])  # type: ignore[arg-type]
-    return made
+    (tag_id,) = (record_id for _, _, record_id in tally.rows if record_id is not None)
+    made: Any = me.system_reader.get("tag", tag_id)
+    return made  # type: ignore[no-any-return]
 
 
 def _rivals(me: Work, tag: Tag) -> list[UUID]:

@@ -156,6 +156,12 @@ class Work:
         """A reader of any view through this session's transaction."""
         return Reader(self.crm.database, self.crm.shelf, self.unit, view)
 
+    def reader_as_of(self, instant: datetime) -> Reader:
+        """Reads what the actor may read, and of which also the history, as it stood at an instant."""
+        guard = ALL_RIGHTS if self.policy.unlimited else HistoryRights(self.policy)
+        moment = attrs.evolve(self.view.moment, now=instant)
+        return self.reading(attrs.evolve(self.view, guard=guard, moment=moment, reading="past", at=to_micros(instant)))
+
     @cached_property
     def reader(self) -> Reader:
         """Reads what the actor may read."""

@@ -166,29 +166,34 @@ class WritePath:
             if progress is not None:
                 progress(len(block))
 
-    def restore(self, type_key: str, rows: Iterable[tuple[int, Any]], tally: Tally) -> None:
-        """Brings deleted records back as they were: row and the last version, whose successor they become.
+    def restore(self, type_key: str, rows: Iterable[tuple[int, tuple[Any, int]]], tally: Tally) -> None:
+        """Brings deleted records back: row, the record as it was, and the number of the version it ended with, whose
+        successor it becomes.
 
         Those that somebody else has brought back and deleted since are refused (``not_last``).
         """
         record_type = self.session.type_of(type_key)
-        for block in apart(rows, BLOCK, lambda row: row[1]):
-            ended = self.session.system_reader.ended(type_key, [lost.id for _, lost in block])
+        for block in apart(rows, BLOCK, lambda row: row[1][0]):
+            ended = self.session.system_reader.ended(type_key, [lost.id for _, (lost, _) in block])
 
-            def change(row: int, lost: Any, ended: Mapping[UUID, tuple[int, int]] = ended) -> Change:
+            def change(row: int, item: tuple[Any, int], ended: Mapping[UUID, tuple[int, int]] = ended) -> Change:
+                lost, last = item
                 values = {f.key: lost[f.key] for f in record_type.fields}
                 if not self.trusted:
                     self._may_create(record_type, {**values, "id": lost.id}, frozenset())
-                if ended.get(lost.id, (0, 0))[0] != lost.version:
-                    raise Conflict("it was brought back and deleted again since", code="not_last", field="id")
+                if ended.get(lost.id, (0, 0))[0] != last:
+                    raise Conflict(
+                        "it was brought back and deleted again since",
+                        code="not_last",
+                        field="id",
+                        hint="undo the changeset that deleted it last",
+                    )
                 return Change("create", type_key, lost.id, None, values, frozenset(), row)
 
             changes = self._each(block, tally, change)
             returning = {
-                row: NewRow(
-                    lost.id, {}, lost.version + 1, to_micros(lost.created_at), lost.created_by, ended[lost.id][1]
-                )
-                for row, lost in block
+                row: NewRow(lost.id, {}, last + 1, to_micros(lost.created_at), lost.created_by, ended[lost.id][1])
+                for row, (lost, last) in block
                 if lost.id in ended
             }
             self._finishing.finish(record_type, changes, tally, returning)

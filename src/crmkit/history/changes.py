@@ -28,13 +28,17 @@ class FieldChange:
 
 @attrs.frozen
 class RecordChange:
-    """One record before and after a changeset; ``before`` is None for a create, ``after`` for a delete."""
+    """One record before and after a changeset; ``before`` is None for a create, ``after`` for a delete.
+
+    ``ended`` is the number of the last version of one it deleted, perhaps made by itself.
+    """
 
     type_key: str
     id: UUID
     before: Record | None
     after: Record | None
     _type: RecordType = attrs.field(repr=False, eq=False)
+    ended: int | None = None
 
     @property
     def fields(self) -> tuple[FieldChange, ...]:
@@ -121,7 +125,7 @@ class History:
             before = None if t.before is None else found.get((t.id, t.before))
             after = None if t.after is None else found.get((t.id, t.after))
             if before is not None or after is not None:
-                yield RecordChange(type_key, t.id, before, after, record_type)
+                yield RecordChange(type_key, t.id, before, after, record_type, t.ended)
 
     def timeline(self, type_key: str, record_id: UUID) -> list[Version]:
         """The versions of one record and its deletions, oldest first, as far as the reader may see them."""

@@ -21,7 +21,9 @@ _OURS = frozenset({"stage", "pipeline", "stage_since", "outcome", "closed_on", "
 @hookimpl
 def crmkit_before_change(session: Any, changes: tuple[Change, ...]) -> list[Change | Veto] | None:
     """A new deal starts in the first stage of its (or the first) pipeline; a stage elsewhere is refused."""
-    ours = [c for c in changes if c.kind == "create" or (c.kind == "update" and c.changed & _OURS)]
+    # A deal that comes back comes back as it was.
+    new = () if session.undoing else ("create",)
+    ours = [c for c in changes if c.kind in new or (c.kind == "update" and c.changed & _OURS)]
     if not ours:
         return None
     house = _House(session)

@@ -21,7 +21,7 @@ ACTIVITY_KINDS = ("task", "call", "meeting", "email", "note")
 class Activity(Record):
     """One thing done or due; ``at`` is when it happened or happens, ``due_at`` and ``done_at`` are a task's.
 
-    What a machine sent or noted by itself is ``automatic``: it is no contact.
+    ``direction`` says who turned to whom. What a machine sent or noted by itself is ``automatic``: it is no contact.
     """
 
     kind: str = field(Choice(list(ACTIVITY_KINDS)))
@@ -30,6 +30,7 @@ class Activity(Record):
     due_at: datetime | None = field(DateTime(), default=None)
     done_at: datetime | None = field(DateTime(), default=None)
     body: str | None = field(LongText(), default=None)
+    direction: str | None = field(Choice(["outbound", "inbound"]), default=None)
     automatic: bool = field(Boolean(), default=False)
     account: UUID | None = field(Reference("account", back="activities"), default=None)
     contact: UUID | None = field(Reference("contact", back="activities"), default=None)

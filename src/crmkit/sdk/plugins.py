@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from importlib import import_module
 from importlib.metadata import entry_points
+from traceback import format_exception_only
 from typing import Any
 
 import pluggy
@@ -11,6 +12,7 @@ from crmkit.errors import CrmkitError, PluginError
 from crmkit.sdk.change import Change, Veto
 from crmkit.sdk.hooks.changes import ChangeHooks
 from crmkit.sdk.hooks.register import RegisterHooks
+from crmkit.sdk.hooks.segments import SegmentHooks
 from crmkit.sdk.markers import PROJECT
 from crmkit.values.text import shown
 
@@ -28,6 +30,7 @@ class Plugins:
         self._manager = pluggy.PluginManager(PROJECT)
         self._manager.add_hookspecs(RegisterHooks)
         self._manager.add_hookspecs(ChangeHooks)
+        self._manager.add_hookspecs(SegmentHooks)
         for plugin in plugins:
             self._register(_loaded(plugin))
         if installed:
@@ -111,7 +114,8 @@ class Plugins:
 
 def blamed(plugin: str, hook: str, error: Exception) -> PluginError:
     """The one place where an exception is laid at a plugin's door."""
-    return PluginError(f"plugin {plugin!r} failed in {hook}: {type(error).__name__}: {error}", code="plugin_failed")
+    words = "".join(format_exception_only(error)).strip()  # also of an error whose own words fail
+    return PluginError(f"plugin {plugin!r} failed in {hook}: {words}", code="plugin_failed")
 
 
 def checked_answers(plugin: str, changes: Sequence[Change], answer: Any) -> tuple[Change | Veto, ...]:

@@ -55,13 +55,14 @@ class Changeset:
 @attrs.frozen
 class Touched:
     """A record a changeset touched: the version it left (None if it deleted the record) and the one it found (None if
-    it created it).
+    it created it). ``ended`` is the last version of one it deleted, perhaps made by itself.
     """
 
     type_key: str
     id: UUID
     before: int | None
     after: int | None
+    ended: int | None = None
 
     @property
     def kind(self) -> Literal["create", "update", "delete"]:
@@ -175,7 +176,9 @@ class Changesets:
             before = max(found) if found else None
             after = None if deleted else max(made)
             if before is not None or after is not None:
-                yield Touched(versions[0][1] or type_key, self.codec.id_out(raw), before, after)
+                yield Touched(
+                    versions[0][1] or type_key, self.codec.id_out(raw), before, after, last if deleted else None
+                )
 
     def _read(self, unit: Unit, what: str, condition: Any, **values: Any) -> list[Changeset]:
         table = self.tables.system.changeset

@@ -223,9 +223,12 @@ class Unit:
     def begin_write(self) -> None:
         """Opens the transaction, or in a host's the savepoint, unless it is open already.
 
-        SQLite waits here for other writers, ten seconds at most, then Unavailable is raised.
+        SQLite waits here for other writers, ten seconds at most, then Unavailable is raised; so it is when the database
+        has given up the transaction that was open.
         """
         if self._writing:
+            # SQLite ends a transaction by itself when a disk is full: what follows would be kept piece by piece.
+            self._driver.check_alive(self._connection)
             return
         self._check_open()
         if self._gate is not None:
@@ -257,14 +260,14 @@ class Unit:
                 self._command(f"SAVEPOINT {name}")
             try:
                 yield
+                with self._failing:
+                    self._command(f"RELEASE SAVEPOINT {name}")
             except BaseException:
                 # When the connection is gone or the database gave up, that is the error to see.
                 with suppress(*self._errors):
                     self._command(f"ROLLBACK TO SAVEPOINT {name}")
                     self._command(f"RELEASE SAVEPOINT {name}")
                 raise
-            with self._failing:
-                self._command(f"RELEASE SAVEPOINT {name}")
         finally:
             self._savepoints -= 1
 

@@ -71,9 +71,16 @@ class BusinessHours:
             return timedelta(0)
         tz = zone(self.zone)
         day, last = local_date(start, tz), local_date(end, tz)
-        micros = self._on(day, tz, first, after)
-        if day < last:
-            micros += self._on(last, tz, first, after) + self._whole(day + _DAY, last, tz, first, after)
+        try:
+            micros = self._on(day, tz, first, after)
+            if day < last:
+                micros += self._on(last, tz, first, after) + self._whole(day + _DAY, last, tz, first, after)
+        except OverflowError:
+            raise InvalidValue(
+                f"the hours of {self.zone} are not known up to {end.isoformat()}",
+                code="out_of_range",
+                hint="instants lie in the years 1 to 9999",
+            ) from None
         return timedelta(microseconds=micros)
 
     def _on(self, day: date, tz: ZoneInfo, first: int, after: int) -> int:
@@ -122,14 +129,7 @@ def _days_of_change(day: date, end: date, tz: ZoneInfo) -> Iterator[date]:
 def _shows(day: date, wall: time, tz: ZoneInfo) -> int:
     """The first instant, in microseconds, at which the zone's clocks show the wall time or, if it is skipped, more."""
     local = datetime.combine(day, wall, tz)
-    try:
-        early, late = sorted((to_micros(local), to_micros(local.replace(fold=1))))
-    except OverflowError:
-        raise InvalidValue(
-            f"{day.isoformat()} {wall} in {tz.key} has no instant in UTC",
-            code="out_of_range",
-            hint="instants lie in the years 1 to 9999",
-        ) from None
+    early, late = sorted((to_micros(local), to_micros(local.replace(fold=1))))
     if local.astimezone(UTC).astimezone(tz).replace(tzinfo=None) == local.replace(tzinfo=None):
         return early
     # The wall time is skipped: the clocks jump over it somewhere between the two readings.

@@ -9,7 +9,9 @@ import attrs
 from crmkit.app.commands.assign import Assign
 from crmkit.app.commands.complete_activity import CompleteActivity
 from crmkit.app.commands.define import AddField, AddObject, ChangeField, RemoveField
+from crmkit.app.commands.lifecycle import Advance
 from crmkit.app.commands.move_deal import MoveDeal
+from crmkit.app.commands.segment import MakeRfm, MakeTiers, Refresh, Snapshot, Watch
 from crmkit.app.commands.share import Share, Unshare
 from crmkit.app.commands.tag import Tag, Untag
 from crmkit.app.commands.undo import Undo
@@ -21,16 +23,22 @@ __all__ = ["BUILTIN_COMMANDS", "Commands"]
 BUILTIN_COMMANDS: tuple[type[Command[Any]], ...] = (
     AddField,
     AddObject,
+    Advance,
     Assign,
     ChangeField,
     CompleteActivity,
+    MakeRfm,
+    MakeTiers,
     MoveDeal,
+    Refresh,
     RemoveField,
     Share,
+    Snapshot,
     Tag,
     Undo,
     Unshare,
     Untag,
+    Watch,
 )
 """The commands every CRM has; plugins add theirs."""
 

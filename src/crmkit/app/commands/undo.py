@@ -9,6 +9,7 @@ import attrs
 from crmkit.app.belonging import PLACE, subject_of
 from crmkit.app.loading import SCHEMA_TYPES
 from crmkit.app.outcomes import Tally
+from crmkit.app.references import Referrers
 from crmkit.errors import Problem
 from crmkit.history import RecordChange, UndoEntry, UndoResult, UndoStep, plan_undo
 from crmkit.sdk.command import Command, command
@@ -89,13 +90,29 @@ def _plan(me: Any, changeset_id: UUID, types: frozenset[str] | None) -> tuple[li
         found = _in_sight(me, change, current)
         if found is not None:
             planned.append(found)
-    planned = list(_with_their_deals(planned))
+    planned = list(_with_their_deals(_unless_used(me, changeset_id, planned)))
     kept = [
         UndoEntry(p.change.type_key, p.change.id, p.step.kept, p.step.reason or "edited since")
         for p in planned
         if p.step.action == "keep" or p.step.kept
     ]
     return [p for p in planned if p.step.action != "keep"], kept
+
+
+def _unless_used(me: Any, changeset_id: UUID, planned: list[_Planned]) -> list[_Planned]:
+    """What others have linked something to since stays: their links would go with it."""
+    ids = {p.change.id for p in planned}
+    by_type: dict[str, list[UUID]] = {}
+    for p in planned:
+        if p.step.action == "delete":
+            by_type.setdefault(p.change.type_key, []).append(p.change.id)
+    used: set[UUID] = set()
+    for type_key, going in by_type.items():
+        for target, link in Referrers(me, me.type_of(type_key), tells=True).attached(going):
+            if link.changeset_id != changeset_id and link.id not in ids:
+                used.add(target)
+    why = UndoStep("keep", reason="others have used it since")
+    return [attrs.evolve(p, step=why) if p.step.action == "delete" and p.change.id in used else p for p in planned]
 
 
 def _with_their_deals(planned: list[_Planned]) -> Iterator[_Planned]:
@@ -168,7 +185,7 @@ def _tried(
 ) -> dict[int, tuple[Problem, ...]]:
     tally = Tally()
     if action == "create":
-        writes.restore(type_key, [(i, p.change.before) for i, p in enumerate(steps)], tally)
+        writes.restore(type_key, [(i, (p.change.before, p.change.ended)) for i, p in enumerate(steps)], tally)
     elif action == "update":
         values = [(i, p.change.id, p.step.values) for i, p in enumerate(steps)]
         writes.update(type_key, values, tally, known=known)

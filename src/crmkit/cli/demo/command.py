@@ -9,6 +9,7 @@ import click
 
 from crmkit import CRM
 from crmkit.cli.access import url_of
+from crmkit.cli.demo.calendar import Calendar
 from crmkit.cli.demo.load import Loaded, Progress, load
 from crmkit.cli.demo.people import HEAD, address_of
 from crmkit.cli.demo.show import Section, document, draw, sections, what_was_loaded
@@ -45,7 +46,7 @@ def demo(db: str, keep: bool, force: bool, form: str) -> None:
     try:
         if not keep and current(crm.database) is not None:
             raise click.UsageError("there is data of crmkit in that database; give --keep to show it")
-        _print(_told(crm, file, keep), form)
+        _print(_told(crm, url, file, keep), form)
     finally:
         crm.dispose()
     if form == "table":
@@ -54,10 +55,10 @@ def demo(db: str, keep: bool, force: bool, form: str) -> None:
         )
 
 
-def _told(crm: CRM, file: Path | None, keep: bool) -> Iterator[Section]:
+def _told(crm: CRM, url: str, file: Path | None, keep: bool) -> Iterator[Section]:
     if not keep:
         started = crm.clock.now()
-        loaded = _loaded(crm, file)
+        loaded = _loaded(url, file)
         yield what_was_loaded(loaded, (crm.clock.now() - started).total_seconds())
     yield from sections(crm)
 
@@ -88,16 +89,20 @@ def _remove(file: Path) -> None:
         path.unlink(missing_ok=True)
 
 
-def _loaded(crm: CRM, file: Path | None) -> Loaded:
+def _loaded(url: str, file: Path | None) -> Loaded:
     """Loads with a bar where somebody is looking; half a demo is removed."""
+    calendar = Calendar()
+    crm = CRM(url, clock=calendar)
     try:
         with _bar() as progress:
-            return load(crm, progress)
+            return load(crm, calendar, progress)
     except BaseException:
         crm.dispose()
         if file is not None:
             _remove(file)
         raise
+    finally:
+        crm.dispose()
 
 
 @contextmanager

@@ -1,21 +1,27 @@
 """The files become records. A row with a fault is kept, and the fault is reported; a row that is refused is, too.
 
-What the files say is kept as they say it. A lost deal has the amount 0 because the file gives it the close value 0; an
-open one has none, because the cell is empty. The name of a deal is made of the product, as the file spells it, and the
-account. ``revenue`` is in millions of dollars, as in the file. Days come as dates, money in US dollars.
+What the files say is kept as they say it. A lost deal has the amount 0 because the file gives it the close value 0. The
+name of a deal is made of the product, as the file spells it, and the account. ``revenue`` is in millions of dollars, as
+in the file. Days come as dates, money in US dollars.
+
+Deals are entered week by week, as the sales agents would have: made when they were engaged, closed when they were closed.
+Two things the files do not say and a forecast needs: while a deal is open its amount is the list price of the product,
+and its expected close is sixty days after it was engaged. Deals without a day of engagement are entered last.
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
 import attrs
 
-from crmkit import CRM
+from crmkit import CRM, Money
 from crmkit.app.outcomes import BulkResult
 from crmkit.app.session import Session
+from crmkit.cli.demo.calendar import LAST_DAY, Calendar, batches, noon
 from crmkit.cli.demo.files import COUNTRIES, SECTORS, Fault, Matcher, blanks, rows_of, strange_words
 from crmkit.cli.demo.people import ADMIN, People, hire
 from crmkit.schema import types
@@ -50,6 +56,11 @@ _FIELDS: tuple[tuple[str, str, Any, str, dict[str, bool]], ...] = (
 )
 
 Progress = Callable[[int], None]
+_Dated = tuple[int, date, dict[str, Any]]
+"""A row of ``sales_pipeline.csv`` (0 for the first), the day it is entered at the earliest, and values of its deal."""
+
+_OPEN = "Engaging"
+_PLANNED = timedelta(days=60)
 
 
 @attrs.frozen
@@ -61,9 +72,9 @@ class Loaded:
     refused: tuple[str, ...]
 
 
-def load(crm: CRM, progress: Progress | None = None) -> Loaded:
-    """Fills the default tenant of a database that ``crm.migrate()`` has just made; deals are counted to
-    ``progress``.
+def load(crm: CRM, calendar: Calendar, progress: Progress | None = None) -> Loaded:
+    """Fills the default tenant of a new database; ``calendar`` is the clock of the CRM. Deals are counted to
+    ``progress`` as they are made.
     """
     crm.migrate(admin=ADMIN)
     with crm.session(ADMIN, origin="setup", reason="how the demo sells") as me:
@@ -73,16 +84,37 @@ def load(crm: CRM, progress: Progress | None = None) -> Loaded:
     with crm.session(ADMIN, origin="import", reason="accounts.csv and products.csv") as me:
         accounts, made = _accounts(me)
         products = _products(me)
-    with crm.session(ADMIN, origin="import", reason="sales_pipeline.csv") as me:
-        deals = _Deals(people, accounts, products, stages)
-        result = me.deals.create_many(deals.rows(), form="text", progress=progress)
+    deals = _Deals(people, accounts, products, stages)
+    refused = _sold(crm, calendar, deals, progress)
     with crm.session(ADMIN, origin="setup", reason="tags of the demo") as me:
         _tag(me)
     with crm.system() as me:
         counts = {name: me.records(name).count() for name in ("deal", "account", "product", "user", "team", "tag")}
-    return Loaded(
-        counts, tuple(deals.faults()), (*_refused("accounts.csv", made), *_refused("sales_pipeline.csv", result))
-    )
+    return Loaded(counts, tuple(deals.faults()), (*_refused("accounts.csv", made), *refused))
+
+
+def _sold(crm: CRM, calendar: Calendar, deals: "_Deals", progress: Progress | None) -> list[str]:
+    """Enters the deals, a batch of days after another; tells what was refused."""
+    refused: list[str] = []
+    ids: dict[int, UUID] = {}
+    made, closed = list(deals.rows()), list(deals.closings())
+    for day in batches():
+        calendar.set(day)
+        with crm.session(ADMIN, origin="import", reason=f"sales_pipeline.csv until {day.isoformat()}") as me:
+            new, made = _due(made, day)
+            result = me.deals.create_many((cells for _, _, cells in new), form="text", progress=progress)
+            refused += _refused("sales_pipeline.csv", result, [line for line, _, _ in new])
+            ids |= {new[outcome.row][0]: outcome.id for outcome in result.outcomes if outcome.id is not None}
+            ended, closed = _due(closed, day)
+            ended = [row for row in ended if row[0] in ids]
+            result = me.deals.update_many((ids[line], values) for line, _, values in ended)
+            refused += _refused("sales_pipeline.csv", result, [line for line, _, _ in ended])
+    return refused
+
+
+def _due(rows: list[_Dated], day: date) -> tuple[list[_Dated], list[_Dated]]:
+    """Rows up to a day, and those after it."""
+    return [row for row in rows if row[1] <= day], [row for row in rows if row[1] > day]
 
 
 def _furnish(me: Session) -> dict[str, UUID]:
@@ -142,20 +174,36 @@ class _Deals:
         self.matchers["product"] = Matcher("product", "products.csv", self.products)
         self.matchers["deal_stage"] = Matcher("stage", "the pipeline", self.stages)
 
-    def rows(self) -> Iterator[dict[str, str]]:
-        """The cells of each deal."""
-        for row in rows_of(self.file):
-            yield {
+    def rows(self) -> Iterator[_Dated]:
+        """The cells of each deal as it began."""
+        prices = {row["product"]: row["sales_price"] for row in rows_of("products.csv")}
+        for line, row in enumerate(rows_of(self.file)):
+            product = row["product"] if row["product"] in prices else self.matchers["product"].closest(row["product"])
+            engaged = _day(row["engage_date"])
+            yield line, engaged or LAST_DAY, {
                 "name": f"{row['product']} for {row['account']}" if row["account"] else row["product"],
                 "external_id": row["opportunity_id"],
                 "owner": self._id(row, "sales_agent"),
                 "account": self._id(row, "account"),
                 "product": self._id(row, "product"),
-                "stage": self._id(row, "deal_stage"),
-                "amount": f"{row['close_value']} {CURRENCY}" if row["close_value"] else "",
+                "stage": str(self.stages[_OPEN]) if row["close_date"] else self._id(row, "deal_stage"),
+                "stage_since": noon(engaged).isoformat() if engaged else "",
+                "amount": f"{prices[product]} {CURRENCY}" if product is not None else "",
                 "engaged_on": row["engage_date"],
-                "closed_on": row["close_date"],
+                "expected_close": (engaged + _PLANNED).isoformat() if engaged else "",
             }
+
+    def closings(self) -> Iterator[_Dated]:
+        """How deals ended: the stage, the day, the value."""
+        for line, row in enumerate(rows_of(self.file)):
+            closed = _day(row["close_date"])
+            if closed is not None:
+                yield line, closed, {
+                    "stage": self.stages[row["deal_stage"]],
+                    "stage_since": noon(closed),
+                    "closed_on": closed,
+                    "amount": Money(row["close_value"], CURRENCY) if row["close_value"] else None,
+                }
 
     def _id(self, row: Mapping[str, str], column: str) -> str:
         found = self.matchers[column].find(row[column])
@@ -195,8 +243,16 @@ def _tag(me: Session) -> None:
         me.products.tag(product, EXPENSIVE)
 
 
-def _refused(file: str, result: BulkResult) -> Iterator[str]:
-    """Why a row of a file was left out, counted as an editor counts lines: the first row is line 2."""
+def _refused(file: str, result: BulkResult, rows: Sequence[int] | None = None) -> Iterator[str]:
+    """Why a row of a file was left out, counted as an editor counts lines: the first row is line 2.
+
+    ``rows`` are the rows of the file that were asked for, if those were not all.
+    """
     for outcome in result.refused:
+        row = outcome.row if rows is None else rows[outcome.row]
         for problem in outcome.problems:
-            yield f"{file}, line {outcome.row + 2}: {attrs.evolve(problem, row=None)}"
+            yield f"{file}, line {row + 2}: {attrs.evolve(problem, row=None)}"
+
+
+def _day(cell: str) -> date | None:
+    return date.fromisoformat(cell) if cell else None

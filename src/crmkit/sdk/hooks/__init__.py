@@ -1,1 +1,1 @@
-"""The hooks, one file a topic: ``register`` (collect), ``changes`` (decide, and notify)."""
+"""The hooks, one file a topic: ``register`` (collect), ``changes`` (decide, and notify), ``segments`` (notify)."""

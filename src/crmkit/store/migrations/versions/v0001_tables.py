@@ -198,8 +198,8 @@ _RECORDS: tuple[tuple[str, str, str, tuple[tuple[str, str, str], ...]], ...] = (
         "crm_activity",
         "crm_activity_history",
         (
-            "kind! subject! subject_key at:integer due_at:integer done_at:integer body body_key automatic:integer "
-            "account:id contact:id deal:id lead:id owner:id SLOTS"
+            "kind! subject! subject_key at:integer due_at:integer done_at:integer body body_key direction "
+            "automatic:integer account:id contact:id deal:id lead:id owner:id SLOTS"
         ),
         (
             ("fk_crm_activity_account", "account", "crm_account"),

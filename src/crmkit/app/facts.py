@@ -1,0 +1,106 @@
+"""The facts metrics are made of, read from the records an actor may see."""
+
+from collections.abc import Hashable, Iterable, Iterator, Mapping
+from datetime import date, datetime, time
+from fractions import Fraction
+from typing import Any
+from uuid import UUID
+
+import attrs
+
+from crmkit.analytics.facts import DealFact, StageFact
+from crmkit.analytics.response import AttemptFact, LeadFact
+from crmkit.query.lift import Lifted
+from crmkit.store.reader import Reader
+from crmkit.values import zone
+
+__all__ = ["DealFacts", "attempts", "leads", "split_shares", "stages"]
+
+_CATEGORIES: Mapping[str, Any] = {"open": "pipeline", "won": "closed"}
+_ATTEMPTS = ("call", "email", "meeting")
+"""The kinds of activities by which a person turns to a lead."""
+
+
+@attrs.frozen
+class DealFacts:
+    """Deals as facts; ``start`` is the field with the date or instant at which a deal's age begins.
+
+    Of a date it is noon, so that it is that day for everybody. Deals without one are left out.
+    """
+
+    reader: Reader
+    where: Lifted
+    zone: str
+    start: str = "created_at"
+    splits: Mapping[UUID, tuple[tuple[Hashable, Fraction], ...]] = attrs.field(factory=dict)
+
+    def __iter__(self) -> Iterator[DealFact]:
+        for block in self.reader.stream("deal", self.where):
+            for deal in block:
+                began = self._began(deal)
+                if began is not None:
+                    yield self._fact(deal, began)
+
+    def _began(self, deal: Any) -> datetime | None:
+        began = deal[self.start]
+        if isinstance(began, date) and not isinstance(began, datetime):
+            return datetime.combine(began, time(12), zone(self.zone))
+        return began  # type: ignore[no-any-return]
+
+    def _fact(self, deal: Any, began: datetime) -> DealFact:
+        probability = deal.probability if deal.manual_probability is None else deal.manual_probability
+        return DealFact(
+            id=deal.id,
+            outcome=deal.outcome,
+            created_at=began,
+            amount=deal.amount,
+            probability=None if probability is None else Fraction(probability) / 100,
+            stage=deal.stage,
+            category=deal.manual_category or deal.forecast_category,
+            expected_close=deal.expected_close,
+            closed_on=deal.closed_on,
+            owner=deal.owner if deal.credited_to is None else deal.credited_to,
+            splits=self.splits.get(deal.id, ()),
+        )
+
+
+def stages(reader: Reader, pipeline: UUID) -> tuple[StageFact, ...]:
+    """The stages of a pipeline, the first one first."""
+    found = sorted(reader.referring("stage", "pipeline", [pipeline]), key=lambda stage: (stage.position, stage.id))
+    return tuple(
+        StageFact(
+            id=stage.id,
+            name=stage.name,
+            position=stage.position,
+            kind=stage.kind,
+            probability=None if stage.probability is None else Fraction(stage.probability) / 100,
+            category=stage.forecast_category or _CATEGORIES.get(stage.kind, "omitted"),
+            idle_days=stage.idle_days,
+        )
+        for stage in found
+    )
+
+
+def leads(reader: Reader, where: Lifted) -> Iterator[LeadFact]:
+    """Leads and when they were captured."""
+    for block in reader.stream("lead", where):
+        for lead in block:
+            yield LeadFact(id=lead.id, captured_at=lead.created_at)
+
+
+def attempts(reader: Reader, where: Lifted) -> Iterator[AttemptFact]:
+    """What was done to reach leads: calls, e-mails and meetings; those without a direction are taken as outbound."""
+    for block in reader.stream("activity", where):
+        for activity in block:
+            at = activity.done_at or activity.at
+            if activity.lead is not None and activity.kind in _ATTEMPTS and at is not None:
+                outbound = activity.direction != "inbound"
+                yield AttemptFact(lead=activity.lead, at=at, automatic=activity.automatic, outbound=outbound)
+
+
+def split_shares(rows: Iterable[Any]) -> dict[UUID, tuple[tuple[Hashable, Fraction], ...]]:
+    """Who has which share of each deal that is split."""
+    shares: dict[UUID, list[tuple[Hashable, Fraction]]] = {}
+    for row in sorted(rows, key=lambda row: row.id):
+        shares.setdefault(row.deal, []).append((row.user, Fraction(row.share) / 100))
+    return {deal: tuple(found) for deal, found in shares.items()}

@@ -1,0 +1,324 @@
+"""Numbers about the deals of a pipeline, as the actor may see them: ``me.metrics(...)``.
+
+Large tables are grouped by the database where the figure allows it (win rate, win curve, funnel); the others fold the
+deals one by one, in constant memory where they need no history.
+"""
+
+from collections.abc import Callable, Hashable, Iterator, Mapping
+from datetime import datetime, timedelta
+from typing import Any, Literal
+from uuid import UUID
+
+import attrs
+
+from crmkit.analytics import (
+    attainment,
+    backtest,
+    calibration,
+    categories,
+    cohort_curve,
+    conversion,
+    coverage,
+    dwell,
+    funnel,
+    response,
+    simulation,
+    stage_forecast,
+    tables,
+    velocity,
+    weighted,
+    win_curve,
+    win_rate,
+)
+from crmkit.analytics.backtest import Snapshot
+from crmkit.analytics.facts import DealFact, Spell, StageFact
+from crmkit.analytics.faults import Fault, find_faults
+from crmkit.analytics.frame import Frame
+from crmkit.analytics.ladder import Order, Reaching
+from crmkit.analytics.metric import Metric
+from crmkit.analytics.parts import Parts
+from crmkit.app import facts
+from crmkit.app.work import Work
+from crmkit.errors import NotFound, UsageError
+from crmkit.query import Expr
+from crmkit.query.lift import Lifted, lift
+from crmkit.query.nodes import TRUE, Path, all_of
+from crmkit.query.text import parse
+from crmkit.records import Pipeline
+from crmkit.store.reader import Reader
+from crmkit.values import Money, Period, fold
+from crmkit.values.business_hours import BusinessHours
+from crmkit.values.rates import Policy, Rates
+
+__all__ = ["Metrics", "metrics_of"]
+
+Forecast = Literal["weighted", "stages"]
+
+
+@attrs.frozen(kw_only=True)
+class Metrics:
+    """The metrics of one pipeline's deals that meet a condition and that the actor may read; ``frame.scope`` says so.
+
+    Each figure is a frozen result: see :mod:`crmkit.analytics` and the module of the same name for its variants,
+    formula and source. A period of None is all time. A stage is named by record, id or name.
+    """
+
+    session: Work
+    reader: Reader
+    pipeline: UUID
+    stages: tuple[StageFact, ...]
+    where: Expr
+    frame: Frame
+    start: str = "created_at"
+
+    # ----------------------------------------------------------------------------------------------------------- facts
+
+    @property
+    def condition(self) -> Lifted:
+        """The deals asked about, as a condition."""
+        return lift(all_of((Path(("pipeline",)) == self.pipeline, self.where)), self.session.actor.ids)
+
+    def deals(self, *, outcome: str | None = None) -> Iterator[DealFact]:
+        """The deals as facts, perhaps only those of one outcome."""
+        where = self.where if outcome is None else all_of((self.where, Path(("outcome",)) == outcome))
+        whole = attrs.evolve(self, where=where).condition
+        return iter(facts.DealFacts(self.reader, whole, self.frame.zone, self.start))
+
+    def spells(self) -> Iterator[Spell]:
+        """The time these deals spent in the stages of the pipeline."""
+        return tables.spells(self.reader, self.condition, self.stages)
+
+    def faults(self) -> tuple[Fault, ...]:
+        """Histories that cannot have happened; metrics leave such deals out and say how many."""
+        every = attrs.evolve(self, start="created_at")
+        return find_faults(every.deals(), self.spells(), self.stages, self.frame)
+
+    def _stage(self, stage: Any) -> Hashable:
+        wanted = getattr(stage, "id", stage)
+        for known in self.stages:
+            if wanted in (known.id, str(known.id)) or (isinstance(wanted, str) and fold(wanted) == fold(known.name)):
+                return known.id
+        names = ", ".join(known.name for known in self.stages)
+        raise NotFound(f"the pipeline has no stage {wanted!s:.80}", code="unknown_stage", hint=f"it has: {names}")
+
+    # ------------------------------------------------------------------------------------------------ won, lost, ended
+
+    def win_rate(self, period: Period | None = None, variant: win_rate.Variant = "closed_count") -> Metric:
+        """What share of deals is won."""
+        by = win_rate.counted_by(variant)
+        if self.frame.members:
+            return win_rate.win_rate(self.deals(), period, self.frame, variant)
+        counted = tables.outcomes(self.reader, self.condition, period, self.frame, by)
+        return win_rate.rate_of(counted, self.frame, variant, period)
+
+    def win_curve(self, period: Period | None = None) -> win_curve.WinCurve:
+        """What share is won, lost and open at each age, beside the naive figures; of deals created in the period."""
+        if self.frame.members:
+            return win_curve.win_curve(self.deals(), self.frame, period)
+        counted = tables.closings(self.reader, self.condition, self.frame, period, self.start)
+        return win_curve.curve_of(counted, self.frame, period)
+
+    def cycle(self, period: Period | None = None) -> velocity.SalesCycle:
+        """How long deals take: mean and median of those won in the period, and the Kaplan-Meier median beside them."""
+        return velocity.sales_cycle(self.deals(), period, self.frame)
+
+    def velocity(self, period: Period | None = None, variant: velocity.Variant = "open") -> velocity.SalesVelocity:
+        """Money a day; of the open deals a projection, of the closed set what came in."""
+        return velocity.sales_velocity(self.deals(), period, self.frame, variant)
+
+    # ---------------------------------------------------------------------------------------------------------- stages
+
+    def funnel(
+        self,
+        period: Period | None = None,
+        *,
+        reaching: Reaching = "implied",
+        order: Order = "now",
+        amounts: funnel.Amounts = "now",
+    ) -> funnel.Funnel:
+        """How many deals, and how much money, reached each stage; of deals created in the period."""
+        policy: Any = {"reaching": reaching, "order": order, "period": period}
+        if self.frame.members or amounts != "now" or len(self.stages) > tables.MAX_STAGES:
+            return funnel.funnel(self.deals(), self.spells(), self.stages, self.frame, amounts=amounts, **policy)
+        counted = tables.reached(self.reader, self.condition, self.stages, self.frame, **policy)
+        return funnel.funnel_of(counted, self.stages, self.frame, **policy)
+
+    def stock_ratio(self, stage: Any, onward: Any) -> Metric:
+        """How many deals are in one stage to how many in another now: a ratio of stocks, not a conversion."""
+        return conversion.stock_ratio(self.deals(), self.frame, stage=self._stage(stage), onward=self._stage(onward))
+
+    def flow_conversion(self, stage: Any, period: Period, *, order: Order = "now") -> Metric:
+        """Of the deals that were in the stage in the period, the share that moved on within it."""
+        known = self.deals(), self.spells(), self.stages, period, self.frame
+        return conversion.flow_conversion(*known, stage=self._stage(stage), order=order)
+
+    def cohort_conversion(self, stage: Any, period: Period, *, mature: int = 90, order: Order = "now") -> Metric:
+        """Of the deals that first came to the stage in the period, ``mature`` days ago at least, the share that moved
+        on."""
+        known = self.deals(), self.spells(), self.stages, period, self.frame
+        return conversion.cohort_conversion(*known, stage=self._stage(stage), mature=mature, order=order)
+
+    def cohort_curve(self, stage: Any, period: Period, *, order: Order = "now") -> cohort_curve.CohortCurve:
+        """The share that has moved on by each day since they first came to the stage; young deals are censored."""
+        known = self.deals(), self.spells(), self.stages, period, self.frame
+        return cohort_curve.cohort_curve(*known, stage=self._stage(stage), order=order)
+
+    def dwell(self, stay: dwell.Stay = "cumulative") -> tuple[dwell.StageDwell, ...]:
+        """How long deals stay in each stage, with those that are there still."""
+        return dwell.stage_dwell(self.deals(), self.spells(), self.stages, self.frame, stay=stay)
+
+    # ------------------------------------------------------------------------------------------------------- forecasts
+
+    def weighted(self, period: Period | None = None) -> weighted.WeightedPipeline:
+        """What open deals expected to close in the period are worth times how likely they are won."""
+        if self.frame.members:
+            return weighted.weighted_pipeline(self.deals(), period, self.frame)
+        counted = weighted.tally(self.deals(outcome="open"), period, self.frame)
+        return weighted.pipeline_of(counted + weighted.WeightedTally(parts=self._closed()), self.frame, period)
+
+    def _closed(self) -> Parts:
+        """How many deals are closed, by outcome: nothing that is looked at one by one."""
+        groups = self.reader.summary("deal", (("outcome",),), (), self.condition)
+        return Parts({group.key[0]: group.count for group in groups if group.key[0] != "open"})
+
+    def categories(
+        self, period: Period | None = None, rollup: categories.RollUp = "cumulative"
+    ) -> categories.CategoryForecast:
+        """What is expected by forecast category, each alone or rolled up."""
+        return categories.category_forecast(self.deals(), period, self.frame, rollup, self.stages)
+
+    def stage_forecast(
+        self,
+        period: Period | None = None,
+        *,
+        odds: stage_forecast.Odds = "matured",
+        mature: int = 90,
+        floor: int = stage_forecast.FLOOR,
+    ) -> stage_forecast.StageForecast:
+        """Open deals times the share that deals in their stage were won before."""
+        known = list(self.deals()), list(self.spells()), self.stages, period, self.frame
+        return stage_forecast.stage_forecast(*known, odds=odds, mature=mature, floor=floor)
+
+    def simulate(
+        self, period: Period | None = None, *, seed: int, runs: int = 10_000, target: Money | None = None
+    ) -> simulation.Simulation:
+        """What may come in of the open deals, drawn many times."""
+        return simulation.simulate(self.deals(), period, self.frame, seed=seed, runs=runs, target=target)
+
+    def calibration(self, *, not_won: calibration.NotWon = "narrow", bins: int = 10) -> calibration.Calibration:
+        """How well the stages' probabilities agree with what became of the deals that were there."""
+        known = self.deals(), self.spells(), self.stages, self.frame
+        return calibration.stage_calibration(*known, not_won=not_won, bins=bins)
+
+    def backtest(self, months: int = 6, forecast: Forecast = "weighted", **options: Any) -> backtest.Backtest:
+        """What a forecast of the month to come would have said at each of the last month ends, as far as was known
+        then, and what came of it. Needs the right to history.
+
+        ``weighted`` is the weighted pipeline of the month, ``stages`` the forecast from stage history (``options`` as
+        in :meth:`stage_forecast`).
+        """
+        if type(months) is not int or not 1 <= months <= 120:
+            raise UsageError("a backtest looks back 1 to 120 months", code="bad_months")
+        asks: Mapping[str, Callable[[Metrics, Frame, Period], Money | None]] = {
+            "weighted": lambda then, _, period: _money(then.weighted(period).total),
+            "stages": lambda then, _, period: _money(then.stage_forecast(period, **options).total),
+        }
+        if forecast not in asks:
+            raise UsageError(f"there is no forecast {forecast!r}", code="unknown_variant", hint=", ".join(asks))
+        return backtest.backtest(list(self._snapshots(months)), asks[forecast], self.frame, name=forecast)
+
+    def _snapshots(self, months: int) -> Iterator["Snapshot[Metrics]"]:
+        """This as it was at the beginning of each of the last whole months, and what was won in them."""
+        start = self.frame.today.replace(day=1)
+        for _ in range(months):
+            start = (start - timedelta(days=1)).replace(day=1)
+            period = Period.month(start.year, start.month, self.frame.zone)
+            at = period.instants()[0]
+            then = attrs.evolve(self, reader=self.session.reader_as_of(at), frame=attrs.evolve(self.frame, as_of=at))
+            won = coverage.tally(self.deals(outcome="won"), period, self.frame).won
+            yield Snapshot(facts=then, frame=then.frame, period=period, actual=won.money(self.frame))
+
+    # --------------------------------------------------------------------------------------------------------- targets
+
+    def coverage(self, quota: Money, period: Period, variant: coverage.Variant = "remaining") -> coverage.Coverage:
+        """Open pipeline of the period to what of the quota is still to be won."""
+        return coverage.coverage(self.deals(), quota, period, self.frame, variant)
+
+    def attainment(
+        self, quotas: Mapping[Hashable, Money], period: Period, *, team_quota: Money | None = None
+    ) -> attainment.Attainment:
+        """What of their quotas people have won in the period, by the owner at close and the splits of each deal."""
+        splits = facts.split_shares(self.session.system_reader.records("deal_split"))
+        deals = facts.DealFacts(self.reader, self.condition, self.frame.zone, self.start, splits)
+        return attainment.attainment(deals, quotas, period, self.frame, team_quota)
+
+    def response_time(
+        self,
+        period: Period | None = None,
+        *,
+        where: Expr | str = TRUE,
+        hours: BusinessHours | None = None,
+        limit: timedelta = response.FIVE_MINUTES,
+    ) -> response.ResponseTime:
+        """How long leads wait for the first call, e-mail or meeting of a person; ``where`` is a condition on leads."""
+        wanted = lift(parse(where) if isinstance(where, str) else where, self.session.actor.ids)
+        known = facts.leads(self.reader, wanted), facts.attempts(self.reader, lift(TRUE))
+        return response.response_time(*known, self.frame, period=period, hours=hours, limit=limit)
+
+
+def metrics_of(
+    session: Work,
+    pipeline: Pipeline | UUID | str | None = None,
+    *,
+    where: Expr | str = TRUE,
+    currency: str | None = None,
+    rates: Rates | None = None,
+    policy: Policy = "booking",
+    start: str = "created_at",
+    members: bool = False,
+) -> Metrics:
+    """Metrics of a pipeline (by record, id or name; the only one, unless told).
+
+    Raises NotFound (``unknown_pipeline``), InvalidQuery for a condition or ``start`` that means nothing.
+    """
+    found = _pipeline(session, pipeline)
+    unlimited = session.judge.certain("deal", "read") or session.policy.unlimited
+    at: datetime = session.view.moment.now
+    asked = Metrics(
+        session=session,
+        reader=session.reader,
+        pipeline=found.id,
+        stages=facts.stages(session.system_reader, found.id),
+        where=parse(where) if isinstance(where, str) else where,
+        frame=Frame(
+            as_of=at,
+            zone=session.state.zone,
+            currency=currency,
+            rates=rates,
+            policy=policy,
+            scope="all" if unlimited else f"what {session.actor.name} may read",
+            members=members,
+        ),
+        start=start,
+    )
+    session.reader.check("deal", asked.condition)
+    return asked
+
+
+def _pipeline(session: Work, wanted: Any) -> Any:
+    known = sorted(session.system_reader.records("pipeline"), key=lambda pipeline: pipeline.id)
+    if wanted is None and len(known) == 1:
+        return known[0]
+    wanted = getattr(wanted, "id", wanted)
+    for pipeline in known:
+        if wanted in (pipeline.id, str(pipeline.id)) or (
+            isinstance(wanted, str) and fold(wanted) == fold(pipeline.name)
+        ):
+            return pipeline
+    names = ", ".join(pipeline.name for pipeline in known)
+    what = "which pipeline" if wanted is None else f"there is no pipeline {wanted!s:.80}"
+    raise NotFound(what, code="unknown_pipeline", field="pipeline", hint=f"there are: {names}")
+
+
+def _money(metric: Metric) -> Money | None:
+    return metric.value if isinstance(metric.value, Money) else None

@@ -1,0 +1,71 @@
+"""Much at stake, and nobody in touch: what to work on first."""
+
+from datetime import datetime
+from typing import Any
+
+import attrs
+
+from crmkit.errors import InvalidValue
+from crmkit.query import Expr, F, days_ago, now
+from crmkit.query.nodes import all_of
+from crmkit.records import Deal
+from crmkit.values import Money
+
+__all__ = ["CONTACTS", "WorkItem", "contacted", "under_followed"]
+
+CONTACTS = ("call", "meeting", "email")
+"""The activities that are contacts, unless a machine sent them."""
+
+
+@attrs.frozen
+class WorkItem:
+    """A record to work on: what is at stake, and when somebody was last in touch (None: never)."""
+
+    record: Any
+    value: Money
+    last_contact: datetime | None
+
+
+def contacted(days: int | None = None) -> Expr:
+    """Activities that count as a contact: a call, a meeting, an e-mail that has happened and was not automatic.
+
+    With ``days``, within that many calendar days.
+    """
+    happened = all_of((F.kind.is_in(CONTACTS), F.automatic == False, F.at <= now))  # noqa: E712 - a condition
+    return happened if days is None else all_of((happened, F.at >= days_ago(days)))
+
+
+def under_followed(on: str, at_least: Money, days: int) -> Expr:
+    """Open deals of at least this amount, or accounts whose open deals come to it, that nobody has contacted.
+
+    A contact with a deal's account is one with the deal; a contact about a deal is one with its account. Amounts in
+    other currencies are left out. Raises InvalidValue (``bad_worklist``), InvalidQuery (``bad_days``).
+    """
+    if on not in ("deal", "account") or type(at_least) is not Money:
+        raise InvalidValue(
+            "a worklist is of deals or accounts, from an amount of money on",
+            code="bad_worklist",
+            hint='"deal" or "account", Money(10_000, "EUR")',
+        )
+    recently = contacted(days)
+    if on == "deal":
+        touched = (F.activities.none(recently), ~F.account.activities.any(recently))
+        return all_of((F.outcome == "open", F.amount >= at_least, *touched))
+    quiet = (F.activities.none(recently), F.deals.none(F.activities.any(recently)))
+    return all_of((F.deals.amount.sum(open_in(at_least.currency)) >= at_least, *quiet))
+
+
+def open_in(currency: str) -> Expr:
+    """Open deals with an amount in the currency."""
+    return all_of((F.outcome == "open", (F.amount >= Money(0, currency)) | (F.amount < Money(0, currency))))
+
+
+def stake(deals: list[Deal], currency: str) -> Money:
+    """What the deals come to in the currency."""
+    amounts = [d.amount.amount for d in deals if d.amount is not None and d.amount.currency == currency]
+    return Money(sum(amounts), currency)
+
+
+def last_contact(found: Any) -> datetime | None:
+    """When the latest of the activities was."""
+    return max((a.at for a in found if a.at is not None), default=None)

@@ -1,0 +1,303 @@
+"""Metrics of the deals an actor may read: from the database and from single facts, the same."""
+
+import random
+from collections.abc import Callable
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+import attrs
+import pytest
+
+from crmkit import CRM, F, Money, Period
+from crmkit.app.metrics import Metrics
+from crmkit.errors import CurrencyMismatch, Denied, InvalidQuery, NotFound, UsageError
+from crmkit.schema.types import Date
+from crmkit.testing import FakeClock
+from crmkit.values.rates import Rates
+from tests.staff import ADMIN, hire
+
+YEAR = Period.year(2024)
+RATES = Rates([("USD", "EUR", date(2023, 1, 1), "0.9"), ("USD", "EUR", date(2024, 4, 1), "0.8")])
+
+
+def listed(metrics: Metrics) -> Metrics:
+    """The same question, answered from single facts."""
+    return attrs.evolve(metrics, frame=attrs.evolve(metrics.frame, members=True))
+
+
+def plain(result: Any) -> Any:
+    """A result as JSON without the ids behind it."""
+    document = result.to_dict()
+
+    def stripped(node: Any) -> Any:
+        if isinstance(node, dict):
+            return {key: stripped(value) for key, value in node.items() if key != "members"}
+        return [stripped(item) for item in node] if isinstance(node, list) else node
+
+    return stripped(document)
+
+
+def populate(crm: CRM, clock: FakeClock, seed: int, currencies: tuple[str, ...] = ("EUR",), n: int = 60) -> None:
+    """Deals that go forward, skip, come back, close and are reopened, over some months."""
+    rng = random.Random(seed)
+    with crm.session(ADMIN) as me:
+        me.fields.add("deal", "engaged_on", Date())
+        names = [stage.name for stage in sorted(me.stages, key=lambda s: s.position)]
+    ids: list[Any] = []
+    for _ in range(12):
+        clock.move(days=rng.randint(1, 25), hours=rng.randint(0, 23))
+        with crm.session(ADMIN) as me:
+            today = me.today
+            rows = [
+                {
+                    "name": f"客户 {n}",
+                    "amount": None if rng.random() < 0.2 else Money(rng.randint(0, 900), rng.choice(currencies)),
+                    "expected_close": None if rng.random() < 0.2 else today + timedelta(days=rng.randint(-9, 200)),
+                    "engaged_on": None if rng.random() < 0.2 else today - timedelta(days=rng.randint(-2, 40)),
+                }
+                for _ in range(n // 12)
+            ]
+            ids += me.deals.create_many(rows, stop=True).ids
+            for deal in rng.sample(ids, len(ids) // 2):
+                me.deals.move(deal, to=rng.choice(names))
+
+
+@pytest.fixture
+def busy(crm: CRM, clock: FakeClock) -> CRM:
+    """A CRM with sixty deals in one currency."""
+    populate(crm, clock, 1)
+    return crm
+
+
+def test_the_database_gives_what_single_facts_give(busy: CRM) -> None:
+    with busy.session(ADMIN) as me:
+        for start in ("created_at", "engaged_on"):
+            metrics = me.metrics(start=start)
+            for zone in ("UTC", "Europe/Berlin", "America/St_Johns"):
+                one = attrs.evolve(metrics, frame=attrs.evolve(metrics.frame, zone=zone))
+                for period in (None, YEAR, Period.quarter(2024, 3), Period.month(2024, 6)):
+                    same_curves(one, period, skipped="no_start" if start == "engaged_on" else None)
+                    if start == "created_at":
+                        same_rates(one, period)
+                        same_funnels(one, period)
+
+
+def same_rates(metrics: Metrics, period: Period | None) -> None:
+    for variant in ("closed_count", "closed_amount", "created_cohort", "narrow", "broad"):
+        assert plain(metrics.win_rate(period, variant)) == plain(listed(metrics).win_rate(period, variant))
+
+
+def same_curves(metrics: Metrics, period: Period | None, skipped: str | None) -> None:
+    one, other = plain(metrics.win_curve(period)), plain(listed(metrics).win_curve(period))
+    for figure in one.values():
+        if isinstance(figure, dict):
+            figure["excluded"].pop(skipped, None)
+    assert one == other
+
+
+def same_funnels(metrics: Metrics, period: Period | None) -> None:
+    for reaching in ("implied", "strict"):
+        for order in ("now", "then"):
+            options: Any = {"reaching": reaching, "order": order}
+            assert plain(metrics.funnel(period, **options)) == plain(listed(metrics).funnel(period, **options))
+
+
+def test_impossible_histories_are_left_out_by_both(busy: CRM) -> None:
+    """Written past the moves of deals, by somebody with rights to intervals."""
+    with busy.session(ADMIN) as me:
+        intervals = me.records("stage_interval")
+        closed = [i for i in intervals if i.left is not None]
+        intervals.update(closed[0], left=closed[0].entered - timedelta(days=1))
+        intervals.update(closed[1], left=None)
+        intervals.update(closed[2], left=closed[2].left + timedelta(days=400))
+        intervals.update(closed[3], left=closed[3].left - timedelta(microseconds=1))
+        bad = {interval.deal for interval in closed[:3]}
+    with busy.session(ADMIN) as me:
+        metrics = me.metrics()
+        assert bad <= {fault.deal for fault in metrics.faults()}
+        same_funnels(metrics, None)
+        assert metrics.funnel().excluded["impossible_history"] == len({f.deal for f in metrics.faults()})
+
+
+def test_a_sum_over_currencies_needs_a_rate(crm: CRM, clock: FakeClock) -> None:
+    populate(crm, clock, 2, ("EUR", "USD"))
+    with crm.session(ADMIN) as me:
+        for ask in (Metrics.funnel, Metrics.weighted, lambda m: m.win_rate(None, "closed_amount")):
+            with pytest.raises(CurrencyMismatch):
+                ask(me.metrics())
+        metrics = me.metrics(currency="EUR", rates=RATES)
+        same_rates(metrics, None)
+        same_funnels(metrics, YEAR)
+        assert plain(metrics.weighted()) == plain(listed(metrics).weighted())
+        assert me.metrics().win_rate().n == metrics.win_rate().n
+
+
+def test_a_figure_covers_only_what_the_actor_may_read_and_says_so(crm: CRM) -> None:
+    hire(crm, "bo@acme.example", "rep")
+    with crm.session("bo@acme.example") as me:
+        me.deals.move(me.deals.create(name="mine", amount=Money(10, "EUR")), to="won")
+    with crm.session(ADMIN) as me:
+        for n in range(3):
+            me.deals.move(me.deals.create(name=f"hers {n}", amount=Money(10, "EUR")), to="lost")
+        rate = me.metrics().win_rate()
+        assert (rate.numerator, rate.n, rate.frame.scope) == (1, 4, "all")
+    with crm.session("bo@acme.example") as me:
+        for metrics in (me.metrics(), listed(me.metrics())):
+            rate = metrics.win_rate()
+            assert (rate.numerator, rate.n, rate.frame.scope) == (1, 1, "what bo may read")
+            assert metrics.funnel().n == 1
+            assert metrics.win_curve().win_rate.n == 1
+
+
+def test_a_metric_over_nothing_is_no_value(crm: CRM) -> None:
+    with crm.session(ADMIN) as me:
+        metrics = me.metrics()
+        for metric in (
+            metrics.win_rate(YEAR),
+            metrics.win_curve().win_rate,
+            metrics.weighted().total,
+            metrics.funnel().overall,
+            metrics.velocity().velocity,
+            metrics.cycle().median,
+            metrics.stock_ratio("new", "won"),
+            metrics.flow_conversion("new", YEAR),
+            metrics.cohort_conversion("new", YEAR),
+            metrics.stage_forecast().total,
+            metrics.categories().commit,
+            metrics.calibration().brier,
+            metrics.response_time().p50,
+            metrics.simulate(seed=1).mean,
+            metrics.backtest(2).mae,
+        ):
+            assert (metric.n, metric.value) == (0, None), metric
+
+
+def test_lost_deals_add_nothing_to_a_forecast(crm: CRM) -> None:
+    with crm.session(ADMIN) as me:
+        soon = me.today + timedelta(days=9)
+        made = [me.deals.create(name=n, amount=Money(100, "EUR"), expected_close=soon) for n in ("a", "b", "c")]
+        me.deals.move(made[0], to="lost")
+        me.deals.move(made[1], to="won")
+        me.deals.update(made[2], manual_probability=Decimal(50))
+        weighted = me.metrics().weighted()
+        assert weighted.total.value == Money(50, "EUR")
+        assert weighted.total.excluded == {"won": 1, "lost": 1}
+        assert me.metrics().simulate(seed=7).mean.n == 1
+
+
+def test_a_split_deal_counts_once(crm: CRM) -> None:
+    bo = hire(crm, "bo@acme.example", "rep")
+    with crm.session(ADMIN) as me:
+        ana = me.actor.id
+        deal = me.deals.move(me.deals.create(name="both", amount=Money(100, "EUR")), to="won")
+        for user, share in ((ana, 70), (bo, 30)):
+            me.records("deal_split").create(deal=deal, user=user, share=Decimal(share))
+        quotas = {ana: Money(100, "EUR"), bo: Money(100, "EUR")}
+        found = me.metrics().attainment(quotas, YEAR, team_quota=Money(200, "EUR"))
+        assert found.team.value == 0.5
+        assert {user: metric.value for user, metric in found.owners.items()} == {ana: 0.7, bo: 0.3}
+
+
+def test_a_backtest_asks_what_was_known_then(crm: CRM, clock: FakeClock) -> None:
+    """A deal recorded later, and an amount corrected later, do not help the forecast of then."""
+    with crm.session(ADMIN) as me:
+        deal = me.deals.create(
+            name="known", amount=Money(100, "EUR"), manual_probability=Decimal(50), expected_close=date(2024, 6, 15)
+        )
+    clock.move(days=40)
+    with crm.session(ADMIN) as me:
+        me.deals.update(deal, amount=Money(80, "EUR"))
+        me.deals.move(deal.id, to="won")
+        late = me.deals.create(name="late", amount=Money(1_000, "EUR"), expected_close=date(2024, 6, 20))
+        me.deals.move(late, to="won")
+    clock.move(days=40)
+    with crm.session(ADMIN) as me:
+        found = me.metrics().backtest(2)
+        rows = [(row.period.label, row.forecast, row.actual, row.error) for row in found.rows]
+        assert rows == [
+            ("2024-05", None, None, None),
+            ("2024-06", Money(50, "EUR"), Money(1_080, "EUR"), Money(-1_030, "EUR")),
+        ]
+        assert found.bias.value == Money(-1_030, "EUR")
+
+
+def test_a_rep_without_history_gets_no_backtest_of_others(crm: CRM, clock: FakeClock) -> None:
+    """The past takes the right to it; what may not be read is not there."""
+    hire(crm, "eve@acme.example", deal="read", pipeline="read", stage="read")
+    with crm.session(ADMIN) as me:
+        me.deals.create(
+            name="x", amount=Money(9, "EUR"), manual_probability=Decimal(50), expected_close=date(2024, 6, 9)
+        )
+    clock.move(days=70)
+    with crm.session("eve@acme.example") as me:
+        assert me.metrics().weighted().total.n + me.metrics().weighted().overdue.n == 1
+        assert [row.forecast for row in me.metrics().backtest(2).rows] == [None, None]
+
+
+def test_who_may_not_read_amounts_gets_counts(crm: CRM) -> None:
+    hire(crm, "eve@acme.example", pipeline="read", stage="read")
+    with crm.session(ADMIN) as me:
+        role = me.roles.one(name="role of eve@acme.example")
+        fields = ["name", "outcome", "closed_on", "stage", "pipeline"]
+        me.records("grant").create(role=role, on="deal", action="read", scope="all", fields=fields)
+        me.deals.move(me.deals.create(name="x", amount=Money(9, "EUR")), to="won")
+    with crm.session("eve@acme.example") as me:
+        assert me.metrics().win_rate().numerator == 1
+        assert me.metrics().funnel().steps[-1].amount.value is None
+        with pytest.raises((InvalidQuery, Denied)):
+            me.metrics(where=F.amount > Money(1, "EUR"))
+
+
+def test_response_times_leave_out_machines_and_keep_who_waits(crm: CRM, clock: FakeClock) -> None:
+    with crm.session(ADMIN) as me:
+        asked = [me.leads.create(name=name) for name in ("Max Muster", "王小明", "Eva Eis")]
+        captured = asked[0].created_at
+        note = {"kind": "email", "subject": "re"}
+        me.activities.create(**note, lead=asked[0], at=captured + timedelta(seconds=9), automatic=True)
+        me.activities.create(**note, lead=asked[0], at=captured + timedelta(minutes=4))
+        me.activities.create(**note, lead=asked[1], at=asked[1].created_at + timedelta(hours=2))
+        me.activities.create(**note, lead=asked[2], at=captured + timedelta(minutes=1), direction="inbound")
+    clock.move(days=1)
+    with crm.session(ADMIN) as me:
+        found = me.metrics().response_time()
+        assert (found.within.numerator, found.within.denominator) == (1, 3)
+        assert found.p50.censored == 1
+
+
+def test_what_means_nothing_is_refused(crm: CRM) -> None:
+    refused: list[tuple[type[Exception], Callable[[Any], Any], str]] = [
+        (NotFound, lambda me: me.metrics("无"), "unknown_pipeline"),
+        (NotFound, lambda me: me.metrics().dwell() and me.metrics().stock_ratio("new", "nowhere"), "unknown_stage"),
+        (InvalidQuery, lambda me: me.metrics(where="colour == 'red'"), "unknown_field"),
+        (InvalidQuery, lambda me: me.metrics(start="name").win_curve(), "not_a_date"),
+        (UsageError, lambda me: me.metrics().backtest(0), "bad_months"),
+        (UsageError, lambda me: me.metrics().backtest(1, "guess"), "unknown_variant"),
+        (UsageError, lambda me: me.metrics().win_rate(None, "best"), "unknown_variant"),
+    ]
+    with crm.session(ADMIN) as me:
+        for kind, ask, code in refused:
+            with pytest.raises(kind) as error:
+                ask(me)
+            assert error.value.problems[0].code == code  # type: ignore[attr-defined]
+
+
+def test_figures_of_the_past_are_those_that_were_seen_then(crm: CRM, clock: FakeClock) -> None:
+    seen: list[tuple[datetime, Any]] = []
+    rng = random.Random(3)
+    for _ in range(5):
+        with crm.session(ADMIN) as me:
+            for n in range(4):
+                deal = me.deals.create(name=f"{n}", amount=Money(n, "EUR"))
+                me.deals.move(deal, to=rng.choice(["won", "lost", "proposal"]))
+        clock.move(days=20)
+        with crm.session(ADMIN) as me:
+            seen.append((me.view.moment.now, figures(me)))
+    for at, known in seen:
+        with crm.session(ADMIN, as_of=at) as me:
+            assert figures(me) == known
+
+
+def figures(me: Any) -> list[Any]:
+    metrics = me.metrics()
+    return [plain(metrics.win_rate()), plain(metrics.funnel()), plain(metrics.win_curve())]
