@@ -78,17 +78,17 @@ class Policy:
         """Which records of the type the actor may read."""
         return self.scope(type_key, "read")
 
-    def scope(self, type_key: str, *actions: str) -> Lifted:
-        """On which records of the type the action is allowed, or all of several actions.
+    def scope(self, type_key: str, action: str, *others: str) -> Lifted:
+        """On which records of the type the action is allowed, and each of the others.
 
         Of ``create``, the values of the new record are tested instead of a row: who may create own records only must
         be their owner.
         """
-        key = (type_key, *actions)
+        key = (type_key, action, *others)
         try:
             return self._scopes[key]
         except KeyError:
-            found = lift(all_of([self.conditions(type_key, action) for action in actions]), self.actor.ids)
+            found = lift(all_of([self.conditions(type_key, action) for action in key[1:]]), self.actor.ids)
             return self._scopes.setdefault(key, found)
 
     def may(self, type_key: str, action: str) -> bool:

@@ -73,9 +73,8 @@ class View:
     segments: SegmentSource = _no_segments
     reading: Reading = "live"
     at: int | None = None
-    _head: tuple[Hashable, ...] = attrs.field(init=False)
+    _head: tuple[Hashable, ...] = attrs.field(init=False, default=attrs.Factory(lambda me: me._key_head(), True))
 
-    @_head.default
     def _key_head(self) -> tuple[Hashable, ...]:
         sizes = tuple([len(ids) for ids in self.actors.values()])
         return self.token, self.reading, self.guard.signature, sizes
