@@ -29,95 +29,6 @@ _REP = "rep4@house.example"
 _LAST_MONTH = NOW - timedelta(days=30)
 
 
-@attrs.frozen
-class Line:
-    """One measurement. ``raw`` and ``ours`` are seconds; ``goal`` is the highest ratio, ``limit`` the most seconds."""
-
-    work: str
-    raw: float | None
-    ours: float
-    goal: float | None = None
-    limit: float | None = None
-    rows: int = 0
-    note: str = ""
-
-    @property
-    def ratio(self) -> float | None:
-        return None if self.raw is None else self.ours / self.raw
-
-    @property
-    def met(self) -> bool:
-        within = self.goal is None or self.ratio is None or self.ratio <= self.goal
-        return within and (self.limit is None or self.ours <= self.limit)
-
-
-class Bench:
-    """A place with the two databases that works copy: a ground (accounts, users) and a world (everything)."""
-
-    def __init__(self, place: Place, rows: int, runs: int, seconds: float) -> None:
-        self.place, self.rows, self.runs, self.seconds = place, rows, runs, seconds
-        self.facts = Facts()
-        self.ground = ""
-        self.world = ""
-        self._creating: list[float] = []
-        self._assigning: list[float] = []
-
-    @property
-    def sqlite(self) -> bool:
-        return self.place.dialect == "sqlite"
-
-    def prepare(self) -> None:
-        """Makes the ground and the world."""
-        self.ground, clock = self.place.new(), FixedClock(NOW)
-        crm = crm_on(self.place.url(self.ground), clock)
-        self.facts = ground(crm, clock, self.rows)
-        crm.dispose()
-        self.place.settle(self.ground)
-        self.world = self.place.copy(self.ground)
-        crm = crm_on(self.place.url(self.world), clock)
-        furnish(crm, clock, self.facts, self.rows)
-        crm.dispose()
-        self.place.settle(self.world)
-
-    @contextmanager
-    def raw(self, name: str) -> Iterator[RawSqlite]:
-        connection = self.place.connect(name)
-        try:
-            yield raw_on(self.place.dialect, connection, self.facts)
-        finally:
-            connection.close()
-
-    @contextmanager
-    def crm(self, name: str, **options: Any) -> Iterator[CRM]:
-        crm = crm_on(self.place.url(name), **options)
-        try:
-            yield crm
-        finally:
-            crm.dispose()
-
-    @contextmanager
-    def copy(self, name: str) -> Iterator[str]:
-        made = self.place.copy(name)
-        try:
-            yield made
-        finally:
-            self.place.drop(made)
-
-    def digest(self, name: str, table: str, order: str, without: tuple[str, ...]) -> Any:
-        """What a table holds, short of columns that differ from run to run."""
-        with self.raw(name) as raw:
-            columns = [r[0] for r in raw.fetch(raw.columns_of, (table,)) if r[0] not in without]
-            listed = ", ".join(f'"{c}"' for c in columns)
-            return raw.fetch(f"SELECT {listed} FROM {table} ORDER BY {order}", ())
-
-
-def _same(left: Any, right: Any, what: str) -> None:
-    """The two programs did the same, or the comparison is worth nothing."""
-    if left != right:
-        differing = [pair for pair in zip(left, right, strict=False) if pair[0] != pair[1]][:1]
-        raise AssertionError(f"{what}: raw and crmkit differ: {len(left)} and {len(right)} rows, first {differing}")
-
-
 # ------------------------------------------------------------------------------------------------------------- W1, W10
 
 
@@ -139,7 +50,7 @@ def create_many(bench: Bench) -> Iterator[Line]:
                     crm.dispose()
                     skipped = ("id", "changeset_id")
                     digests = [bench.digest(n, "crm_contact", "unique_1", skipped) for n in (one, other)]
-                    _same(*digests, "W1")
+                    same(*digests, "W1")
                 undos.append(timed(partial(_undo, crm, changesets[0], bench.rows)))
     yield Line("W1 create in bulk", long(raws), long(ours), 1.7, rows=bench.rows)
     yield Line("W10 undo of W1", long(ours), long(undos), 2, rows=bench.rows, note="raw: crmkit's W1")
@@ -202,7 +113,7 @@ def page(bench: Bench) -> Iterator[Line]:
     sent: list[str] = []
     with bench.raw(bench.world) as raw, bench.crm(bench.world, audit=lambda sql, clause: sent.append(sql)) as crm:
         ours = partial(_page, crm)
-        _same([raw_id(r[1]) for r in raw.page(owner)], [d.id for d in ours()], "W3")
+        same([raw_id(r[1]) for r in raw.page(owner)], [d.id for d in ours()], "W3")
         sent.clear()
         ours()
         statements = len(sent)
@@ -251,7 +162,7 @@ def page_as_of(bench: Bench) -> Iterator[Line]:
     owner, at = bench.facts.users[_REP], int(_LAST_MONTH.timestamp()) * 1_000_000
     with bench.raw(bench.world) as raw, bench.crm(bench.world) as crm:
         ours = partial(_page, crm, _LAST_MONTH)
-        _same([raw_id(r[1]) for r in raw.page_as_of(owner, at)], [d.id for d in ours()], "W9")
+        same([raw_id(r[1]) for r in raw.page_as_of(owner, at)], [d.id for d in ours()], "W9")
         times = short({"raw": lambda: raw.page_as_of(owner, at), "ours": ours}, bench.seconds)
     yield Line("W9 page as of last month", times["raw"], times["ours"], 2)
 
@@ -268,7 +179,7 @@ def segment(bench: Bench) -> Iterator[Line]:
                 quiet = F.activities.none(F.at > days_ago(30))
                 return me.contacts.where(F.tier == "gold", F.tags.has("vip"), quiet).count()
 
-        _same([raw.segment()], [ours()], "W4")
+        same([raw.segment()], [ours()], "W4")
         times = short({"raw": raw.segment, "ours": ours}, bench.seconds)
     yield Line("W4 segment count", times["raw"], times["ours"], 1.3)
 
@@ -282,7 +193,7 @@ def summary(bench: Bench) -> Iterator[Line]:
                 return me.deals.totals(by=F.stage, sums=F.amount)
 
         expected = {raw_id(stage): count for stage, (count, _) in raw.funnel().items()}
-        _same(sorted(expected.items()), sorted((g.key[0], g.count) for g in ours()), "W5")
+        same(sorted(expected.items()), sorted((g.key[0], g.count) for g in ours()), "W5")
         times = short({"raw": raw.funnel, "ours": ours}, bench.seconds)
     yield Line("W5 count and sum by stage", times["raw"], times["ours"], 1.2)
 
@@ -299,7 +210,7 @@ def export(bench: Bench) -> Iterator[Line]:
         for _ in range(bench.runs):
             raws.append(timed(partial(raw.export, one)))
             ours.append(timed(partial(_export, crm, other)))
-        _same(*(sorted(path.read_text(encoding="utf-8").splitlines()) for path in (one, other)), "W6")
+        same(*(sorted(path.read_text(encoding="utf-8").splitlines()) for path in (one, other)), "W6")
     yield Line("W6 export to CSV", long(raws), long(ours), 2 if bench.sqlite else 4, rows=bench.rows)
 
 
@@ -339,7 +250,7 @@ def assign_many(bench: Bench) -> Iterator[Line]:
                     crm.dispose()
                     for table, order in (("crm_deal", "id"), ("crm_deal_history", "id, version")):
                         skipped = ("changeset_id", "superseded_by")
-                        _same(*(bench.digest(n, table, order, skipped) for n in (one, other)), "W7")
+                        same(*(bench.digest(n, table, order, skipped) for n in (one, other)), "W7")
                 undos.append(timed(partial(_undo, crm, changesets[0], count)))
     yield Line("W7 change 20k owners", long(raws), long(ours), 1.5, rows=count)
     yield Line("W10 undo of W7", long(ours), long(undos), 2, rows=count, note="raw: crmkit's W7")

@@ -124,6 +124,10 @@ class CrmkitError(Exception):
         """The same error placed at a field and a row."""
         return type(self)([p.at(field=field, row=row) for p in self.problems])
 
+    def alone(self) -> "CrmkitError":
+        """The same error of a record that was no row among others."""
+        return type(self)([attrs.evolve(p, row=None) for p in self.problems])
+
     def __reduce__(self) -> tuple[type, tuple[tuple[Problem, ...]]]:
         return type(self), (self.problems,)
 

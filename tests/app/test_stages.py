@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from crmkit import CRM, F, Money
+from crmkit.app.health import examine
 from crmkit.errors import InputError, InvalidRecord, NotFound, Vetoed
 from crmkit.testing import FakeClock
 from tests.staff import ADMIN, hire
@@ -347,3 +348,107 @@ def test_what_others_have_linked_to_since_stays(crm: CRM) -> None:
         result = me.undo(changeset)
         assert [(entry.type_key, entry.reason) for entry in result.kept] == [("tag", "others have used it since")]
         assert [account.name for account in me.accounts.where("'vip' in tags")] == ["other"]
+
+
+def test_the_doctor_names_histories_that_cannot_be(crm: CRM) -> None:
+    with crm.session(ADMIN) as me:
+        deal = me.deals.create(name="Rollout")
+        deal = me.deals.move(deal, to="proposal")
+    assert ("ok", "possible") in found_of(crm)
+    with crm.session(ADMIN) as me:
+        first = next(i for i in me.records("stage_interval").where(deal=deal.id) if i.left is not None)
+        me.records("stage_interval").update(first, left=first.entered - timedelta(days=1))
+    ((status, detail),) = found_of(crm)
+    assert status == "problem"
+    assert str(deal.id) in detail
+    assert "before it entered it" in detail
+
+
+def found_of(crm: CRM) -> list[tuple[str, str]]:
+    return [(f.status, f.detail) for f in examine(crm, crm.session) if f.what == "histories of deals in default"]
+
+
+def test_a_deal_has_three_clocks(crm: CRM, clock: FakeClock) -> None:
+    """Age, dwell, idle: an edit of an old deal restarts none of them, and a machine's e-mail is no contact."""
+    with crm.session(ADMIN) as me:
+        me.stages.update(me.stages.one(name="new"), idle_days=14)
+        deal = me.deals.create(name="old")
+        assert me.deals.clocks(deal).rotten is None
+    clock.move(days=30)
+    with crm.session(ADMIN) as me:
+        me.deals.move(deal.id, to="proposal")
+        called = {"kind": "call", "subject": "hello", "deal": deal.id}
+        me.activities.create(**called, at=clock.now() - timedelta(days=1))
+        me.activities.create(kind="email", subject="news", deal=deal.id, at=clock.now(), automatic=True)
+        me.activities.create(kind="note", subject="note", deal=deal.id, at=clock.now())
+        me.activities.create(**called, at=clock.now() + timedelta(days=3))
+    clock.move(days=10)
+    with crm.session(ADMIN) as me:
+        me.deals.move(deal.id, to="new")
+    clock.move(days=2)
+    with crm.session(ADMIN) as me:
+        me.deals.update(deal.id, amount=Money(7, "EUR"))
+        clocks = me.deals.clocks(deal.id)
+        assert [getattr(clocks, name).days for name in ("age", "current", "latest", "first", "cumulative")] == [
+            *(42, 2, 30, 30, 32)
+        ]
+        assert clocks.idle is not None
+        assert clocks.idle.days == 9
+        assert clocks.rotten is False
+    clock.move(days=6)
+    with crm.session(ADMIN) as me:
+        assert me.deals.clocks(deal.id).rotten is True
+
+
+def test_whoever_may_read_a_deal_sees_where_it_was(crm: CRM) -> None:
+    hire(crm, "bo@acme.example", "rep")
+    with crm.session("bo@acme.example") as me:
+        mine = me.deals.move(me.deals.create(name="mine"), to="won")
+        assert [i.kind for i in me.deals.intervals(mine)] == ["open", "won"]
+    with crm.session(ADMIN) as me:
+        hers = me.deals.create(name="hers")
+    with crm.session("bo@acme.example") as me:
+        for ask in (me.deals.intervals, me.deals.clocks):
+            with pytest.raises(NotFound):
+                ask(hers.id)
+
+
+def test_editing_a_pipeline_makes_a_version_of_it(crm: CRM, clock: FakeClock) -> None:
+    with crm.session(ADMIN) as me:
+        pipeline = me.pipelines.one(name="Sales")
+        deal = me.deals.move(me.deals.create(name="Rollout"), to="proposal")
+    clock.move(days=1)
+    with crm.session(ADMIN) as me:
+        me.stages.update(me.stages.one(name="proposal"), name="报价", position=9)
+        me.stages.delete(me.stages.one(name="negotiation"))
+    clock.move(days=1)
+    with crm.session(ADMIN) as me:
+        me.pipelines.update(pipeline, strict=True)
+    with crm.session(ADMIN) as me:
+        versions = me.pipelines.versions(pipeline)
+        assert [version.number for version in versions] == [1, 2, 3]
+        names = [[stage.name for stage in version.stages] for version in versions]
+        assert names[0] == ["new", "qualified", "proposal", "negotiation", "won", "lost"]
+        assert names[1] == names[2] == ["new", "qualified", "won", "lost", "报价"]
+        assert [version.pipeline.strict for version in versions] == [False, False, True]
+        assert [i.position for i in me.deals.intervals(deal)] == [0, 2]
+
+
+def test_a_deal_is_split_as_a_whole(crm: CRM) -> None:
+    bo = hire(crm, "bo@acme.example", "rep")
+    with crm.session(ADMIN) as me:
+        ana, deal = me.actor.id, me.deals.create(name="Rollout")
+        me.deals.split(deal, {ana: 70, bo: 30})
+
+        def shares() -> dict[Any, Decimal]:
+            return {split.user: split.share for split in me.records("deal_split")}
+
+        assert shares() == {ana: 70, bo: 30}
+        for bad in ({ana: 70}, {ana: 130, bo: -30}, {ana: 100, bo: 0}, [ana], {deal.id: 100}):
+            with pytest.raises(InputError):
+                me.deals.split(deal, bad)
+            assert shares() == {ana: 70, bo: 30}
+        me.deals.split(deal, {})
+        assert shares() == {}
+    with crm.session("bo@acme.example") as me, pytest.raises(NotFound):
+        me.deals.split(deal, {bo: 100})

@@ -11,6 +11,7 @@ import pytest
 from sqlalchemy import URL
 
 from crmkit import CRM, Money
+from crmkit.cli.demo.calendar import Calendar
 from crmkit.cli.demo.load import Loaded, load
 from crmkit.schema.types import Integer
 from crmkit.testing import FakeClock
@@ -106,11 +107,14 @@ def demo(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
         else:
             server: URL = request.getfixturevalue("postgres_server")
             url = stack.enter_context(new_database(server, "demo"))
-        # The files are of 2017; records are made in 2018, and every look at the clock takes a millisecond.
+        calendar, progress = Calendar(), list[int]()
+        loading = CRM(url, clock=calendar)
+        loaded = load(loading, calendar, progress.append)
+        loading.dispose()
+        # The files end with 2017; what tests do, they do in 2018, and every look at the clock takes a millisecond.
         crm = CRM(url, clock=FakeClock(datetime(2018, 1, 1, tzinfo=UTC), tick=timedelta(milliseconds=1)))
         stack.callback(crm.dispose)
-        progress: list[int] = []
-        yield Demo(url, crm, load(crm, progress.append), progress)
+        yield Demo(url, crm, loaded, progress)
 
 
 @pytest.fixture

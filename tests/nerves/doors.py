@@ -17,6 +17,7 @@ from crmkit import CRM, F, Money, in_segment
 from crmkit.app.collection import Collection
 from crmkit.app.facades import Fields, Objects
 from crmkit.app.query import Query
+from crmkit.app.segments import Segments
 from crmkit.app.session import Session
 from crmkit.app.tenants import Tenants
 from crmkit.errors import CrmkitError
@@ -163,6 +164,7 @@ COLLECTION_DOORS: dict[str, Door | str] = {
     "one": lambda me, w: me.accounts.one(name="account NORTH"),
     "order_by": lambda me, w: list(me.accounts.order_by("-name", "code")),
     "session": "see Session",
+    "tag_history": lambda me, w: [(e.tag, e.what, e.by) for e in me.accounts.tag_history(w.account)],
     "totals": lambda me, w: me.deals.totals(by=F.account.name, sums=F.amount),
     "type": lambda me, w: me.accounts.type.key,
     "update": lambda me, w: me.accounts.update(w.account, headcount=12),
@@ -185,10 +187,31 @@ QUERY_DOORS: dict[str, Door | str] = {
     "order_by": lambda me, w: list(me.deals.where().order_by(-F.amount, F.account.name)),
     "session": "see Session",
     "size": _NO_DATA,
+    "tag": lambda me, w: me.accounts.where(F.headcount >= 0).tag("tag NORTH").counts,
     "totals": lambda me, w: me.accounts.where(F.parent.not_null()).totals(by=(F.industry, F.code), sums=F.headcount),
     "type": lambda me, w: me.accounts.where().type.key,
+    "untag": lambda me, w: me.accounts.where().untag("tag NORTH").counts,
     "update": lambda me, w: me.accounts.where(F.headcount >= 0).update(description="all of NORTH"),
     "where": lambda me, w: list(me.accounts.where(F.headcount > 0).where(in_segment("segment NORTH"))),
+}
+
+SEGMENTS_DOORS: dict[str, Door | str] = {
+    "common": lambda me, w: list(me.segments.common("segment NORTH", "segment NORTH")),
+    "delete": lambda me, w: me.segments.delete(me.segments.one(name="segment NORTH")),
+    "difference": lambda me, w: list(me.segments.difference("segment NORTH", "segment NORTH")),
+    "explain": lambda me, w: me.segments.explain("segment NORTH", w.account),
+    "make_rfm": lambda me, w: [s.basis for s in me.segments.make_rfm(currency="EUR", prefix="NORTH ")],
+    "make_tiers": lambda me, w: [me.segments.size(s) for s in me.segments.make_tiers(prefix="NORTH ")],
+    "members": lambda me, w: list(me.segments.members("segment NORTH")),
+    "overlap": lambda me, w: me.segments.overlap("segment NORTH", "segment NORTH"),
+    "refresh": lambda me, w: (me.segments.watch("segment NORTH"), me.segments.refresh())[1],
+    "rfm": lambda me, w: me.segments.rfm(currency="EUR"),
+    "size": lambda me, w: me.segments.size("segment NORTH"),
+    "sizes": lambda me, w: [s.size for s in me.segments.sizes("segment NORTH", [LATER])],
+    "snapshot": lambda me, w: me.segments.size(me.segments.snapshot("list NORTH", of="segment NORTH")),
+    "under_followed": lambda me, w: list(me.segments.under_followed(Money(1, "EUR"))),
+    "watch": lambda me, w: me.segments.watch("segment NORTH").watched,
+    "worklist": lambda me, w: me.segments.worklist(Money(1, "EUR"), on="account"),
 }
 
 FIELDS_DOORS: dict[str, Door | str] = {
@@ -219,6 +242,7 @@ COMMAND_DOORS: dict[str, Door | str] = {
     "*.tag": lambda me, w: me.accounts.tag(w.parent, "tag NORTH"),
     "*.unshare": lambda me, w: me.deals.unshare(w.deal, user=w.clerk),
     "*.untag": lambda me, w: me.accounts.untag(w.account, "tag NORTH"),
+    "account.advance": lambda me, w: me.accounts.advance(w.account, to="following"),
     "activity.complete": lambda me, w: me.activities.complete(w.task),
     "changeset.undo": lambda me, w: me.undo(w.changeset),
     "custom_field.add": "see Fields.add",
@@ -226,6 +250,11 @@ COMMAND_DOORS: dict[str, Door | str] = {
     "custom_field.remove": "see Fields.remove",
     "custom_object.add": "see Objects.add",
     "deal.move": lambda me, w: me.deals.move(w.deal, to="won", on=date(2024, 5, 2)),
+    "segment.make_rfm": "see Segments.make_rfm",
+    "segment.make_tiers": "see Segments.make_tiers",
+    "segment.refresh": "see Segments.refresh",
+    "segment.snapshot": "see Segments.snapshot",
+    "segment.watch": "see Segments.watch",
 }
 
 DOORS: dict[str, dict[str, Door | str]] = {
@@ -233,6 +262,7 @@ DOORS: dict[str, dict[str, Door | str]] = {
     "Session": SESSION_DOORS,
     "Collection": COLLECTION_DOORS,
     "Query": QUERY_DOORS,
+    "Segments": SEGMENTS_DOORS,
     "Fields": FIELDS_DOORS,
     "Objects": OBJECTS_DOORS,
     "Tenants": TENANTS_DOORS,
@@ -265,13 +295,15 @@ def public_names(crm: CRM, me: Session) -> dict[str, set[str]]:
         "Session": me,
         "Collection": me.deals,
         "Query": me.deals.where(),
+        "Segments": me.segments,
         "Fields": me.fields,
         "Objects": me.objects,
         "Tenants": crm.tenants,
     }
-    for name, kind in zip(things, (CRM, Session, Collection, Query, Fields, Objects, Tenants), strict=True):
+    for name, kind in zip(things, (CRM, Session, Collection, Query, Segments, Fields, Objects, Tenants), strict=True):
         assert isinstance(things[name], kind)
     found = {name: {n for n in dir(thing) if not n.startswith("_")} for name, thing in things.items()}
+    found["Segments"] -= found["Collection"] - {"delete"}
     return {**found, "command": set(crm.commands.by_name)}
 
 

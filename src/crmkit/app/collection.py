@@ -1,14 +1,14 @@
 """The records of one type in a session: the verbs, and queries."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from datetime import date, datetime
+from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, get_args
 from uuid import UUID
 
 import attrs
 
-from crmkit.app.outcomes import BulkResult, Tally
+from crmkit.app.outcomes import BulkResult, Raising, Tally
 from crmkit.app.query import Query
 from crmkit.app.tagging import tag_history
 from crmkit.app.work import Work
@@ -16,7 +16,7 @@ from crmkit.app.writing import WritePath
 from crmkit.errors import CrmkitError, InvalidQuery, InvalidRecord, NotFound, UsageError
 from crmkit.history import Version
 from crmkit.query import Expr, Path
-from crmkit.records import Account, Activity, Deal, Stage
+from crmkit.records import Account, Activity
 from crmkit.schema import Record, RecordType
 from crmkit.schema.parsing import Form
 from crmkit.schema.schema import suggestion
@@ -25,7 +25,7 @@ from crmkit.segments import TagEvent
 from crmkit.store.reader import Group
 from crmkit.values.text import shown
 
-__all__ = ["Accounts", "Activities", "Collection", "Deals"]
+__all__ = ["Accounts", "Activities", "Collection"]
 
 T = TypeVar("T", bound=Record)
 
@@ -115,7 +115,7 @@ class Collection(Generic[T]):
     def delete(self, target: T | UUID | str) -> None:
         """Delete the record; it stays in history. Raises InvalidRecord (``referenced``), Denied, Conflict, Vetoed."""
         with self.session.doing(f"{self.type.key}.delete"):
-            self._writes.delete(self.type.key, [(0, target)], _Raising())
+            self._writes.delete(self.type.key, [(0, target)], Raising())
 
     def upsert(self, values: Mapping[str, Any] | None = None, /, *, by: str | tuple[str, ...], **fields: Any) -> T:
         """The record with the same value in ``by`` updated, or a new one. Raises InvalidQuery if several have it."""
@@ -128,7 +128,7 @@ class Collection(Generic[T]):
         return WritePath(self.session)
 
     def _single(self, verb: str, write: Callable[[Tally], None]) -> T:
-        tally = _Raising()
+        tally = Raising()
         with self.session.doing(f"{self.type.key}.{verb}"):
             write(tally)
             record_id: Any = tally.rows[0][2]
@@ -251,14 +251,6 @@ class Collection(Generic[T]):
         return self.session.do(command(target, *arguments, **named))
 
 
-@attrs.define
-class _Raising(Tally):
-    """The tally of a verb on one record: a refusal is raised as it is."""
-
-    def refuse(self, row: int, error: Any) -> None:
-        raise error
-
-
 def _form(form: Any) -> Form:
     if form not in get_args(Form):
         raise UsageError(f"{shown(form)} is no form of values", code="bad_form", hint="python, text or json")
@@ -288,21 +280,6 @@ class Accounts(Collection[Account]):
 
     def advance(self, account: Account | UUID | str, to: str, reason: str | None = None) -> Account:
         """See ``crmkit.app.commands.lifecycle``."""
-        raise AssertionError("the command answers")
-
-
-class Deals(Collection[Deal]):
-    """``me.deals``."""
-
-    def move(
-        self,
-        deal: Deal | UUID | str,
-        to: Stage | UUID | str,
-        on: date | None = None,
-        loss_reason: str | None = None,
-        since: datetime | None = None,
-    ) -> Deal:
-        """See ``crmkit.app.commands.move_deal``."""
         raise AssertionError("the command answers")
 
 

@@ -8,7 +8,7 @@ import attrs
 
 from crmkit.app.definitions import DEFINITIONS, check_definition, check_dependants
 from crmkit.app.loading import SCHEMA_TYPES
-from crmkit.app.outcomes import Tally
+from crmkit.app.outcomes import Raising, Tally
 from crmkit.app.references import Found, Referrers, existence_check
 from crmkit.app.stages import keep_intervals
 from crmkit.app.uniqueness import uniqueness_check
@@ -130,7 +130,7 @@ class Finishing:
             return
         holders = [r.id for r in self.session.system_reader.records(field.on) if r[field.key] is not None]
         rows = ((i, record_id, {field.key: None}) for i, record_id in enumerate(holders))
-        self.follow_up().update(field.on, rows, Tally(stop=True))
+        self.follow_up().update(field.on, rows, Raising())
 
     def _chosen(self, record_type: RecordType, changes: list[Change], tally: Tally) -> list[Change]:
         """What somebody refers to exists and may be read; before plugins can say anything about it."""
@@ -155,7 +155,7 @@ class Finishing:
 
         kept = _sifted(changes, tally, check)
         for type_key, ids in referrers.links([change.id for change in kept]):
-            self.follow_up().delete(type_key, enumerate(ids), Tally(stop=True))
+            self.follow_up().delete(type_key, enumerate(ids), Raising())
         return kept
 
     def _unique(self, record_type: RecordType, changes: list[Change], tally: Tally) -> list[Change]:

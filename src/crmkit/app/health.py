@@ -1,10 +1,11 @@
 """Is everything as it should be: what an operator wants to know of a database before anybody complains."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Literal
 
 import attrs
 
+from crmkit.analytics.faults import Fault
 from crmkit.app.foundation import Foundation
 from crmkit.app.outbox import outbox_of
 from crmkit.app.session import Session
@@ -18,6 +19,9 @@ from crmkit.store.migrations import HEAD
 from crmkit.store.server import missing_tables, server_of
 
 __all__ = ["Finding", "examine"]
+
+
+_SHOWN = 3
 
 
 @attrs.frozen
@@ -71,6 +75,7 @@ def _tenant(key: str, open_session: Callable[..., Session]) -> Iterator[Finding]
         with open_session(SYSTEM, tenant=key) as me:
             failures = outbox_of(me).failures()
             types = list(me.schema.types.values())
+            faults = [fault for pipeline in me.pipelines for fault in me.metrics(pipeline).faults()]
     except CrmkitError as error:
         yield Finding("problem", f"tenant {key}", str(error))
         return
@@ -79,8 +84,19 @@ def _tenant(key: str, open_session: Callable[..., Session]) -> Iterator[Finding]
         yield Finding("problem", f"outbox of {key}", told)
     if not failures:
         yield Finding("ok", f"outbox of {key}", "every plugin was told of everything")
+    yield _histories(key, faults)
     for record_type in types:
         yield from _slots(key, record_type)
+
+
+def _histories(tenant: str, faults: Sequence[Fault]) -> Finding:
+    """Deals that were where they cannot have been: metrics leave them out, and somebody has to mend them."""
+    what = f"histories of deals in {tenant}"
+    if not faults:
+        return Finding("ok", what, "possible")
+    told = "; ".join(fault.message for fault in faults[:_SHOWN])
+    more = f" and {len(faults) - _SHOWN} more" if len(faults) > _SHOWN else ""
+    return Finding("problem", what, f"{told}{more}: mend their stage_intervals")
 
 
 def _slots(tenant: str, record_type: RecordType) -> Iterator[Finding]:

@@ -5,7 +5,7 @@ deals one by one, in constant memory where they need no history.
 """
 
 from collections.abc import Callable, Hashable, Iterator, Mapping
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any, Literal
 from uuid import UUID
 
@@ -283,7 +283,6 @@ def metrics_of(
     """
     found = _pipeline(session, pipeline)
     unlimited = session.judge.certain("deal", "read") or session.policy.unlimited
-    at: datetime = session.view.moment.now
     asked = Metrics(
         session=session,
         reader=session.reader,
@@ -291,7 +290,7 @@ def metrics_of(
         stages=facts.stages(session.system_reader, found.id),
         where=parse(where) if isinstance(where, str) else where,
         frame=Frame(
-            as_of=at,
+            as_of=session.now,
             zone=session.state.zone,
             currency=currency,
             rates=rates,

@@ -10,7 +10,7 @@ import attrs
 from crmkit.errors import BulkStopped, CrmkitError, Problem
 from crmkit.sdk.change import Change
 
-__all__ = ["BulkResult", "Outcome", "Status", "Tally"]
+__all__ = ["BulkResult", "Outcome", "Raising", "Status", "Tally"]
 
 Status = Literal["created", "updated", "unchanged", "deleted", "refused"]
 """What may become of a row."""
@@ -88,3 +88,12 @@ class Tally:
     def result(self, changeset_id: UUID | None, dry_run: bool) -> BulkResult:
         """What was collected."""
         return BulkResult(changeset_id, dry_run, tuple(self.rows), self.problems)
+
+
+@attrs.define
+class Raising(Tally):
+    """The tally of what happens as a whole or not at all: a refusal is raised as it is, without a row."""
+
+    def refuse(self, row: int, error: CrmkitError) -> None:
+        """Raises the error."""
+        raise error.alone() from error

@@ -18,7 +18,7 @@ from crmkit.app.commands.segment import (
     find_segment,
 )
 from crmkit.app.loading import load_schema
-from crmkit.app.outcomes import Tally
+from crmkit.app.outcomes import Raising
 from crmkit.app.query import Query
 from crmkit.app.writing import WritePath
 from crmkit.errors import Denied, InvalidQuery, NotFound
@@ -140,7 +140,7 @@ class Segments(Collection[Segment]):
             found = self.get(target)
             Collection.delete(self, target)
             if found.roll is not None:
-                WritePath(me, trusted=True).delete("tag", [(0, found.roll)], Tally(stop=True))
+                WritePath(me, trusted=True).delete("tag", [(0, found.roll)], Raising())
 
     # ------------------------------------------------------------------------------------------------------ ready-made
 

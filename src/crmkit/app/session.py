@@ -1,12 +1,13 @@
 """A session: one actor, one tenant, one transaction, one changeset."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 from uuid import UUID
 
-from crmkit.app.collection import Accounts, Activities, Collection, Deals
+from crmkit.app.collection import Accounts, Activities, Collection
 from crmkit.app.commands.undo import Undo
+from crmkit.app.deals import Deals, Pipelines
 from crmkit.app.facades import Fields, Objects
 from crmkit.app.judge import StoredWorld
 from crmkit.app.loading import BASE_OBJECT, POLICY_TYPES, SCHEMA_TYPES
@@ -52,7 +53,7 @@ class Session(Work):
         contacts: Collection[Contact]
         leads: Collection[Lead]
         products: Collection[Product]
-        pipelines: Collection[Pipeline]
+        pipelines: Pipelines
         stages: Collection[Stage]
         deals: Deals
         activities: Activities
@@ -72,7 +73,7 @@ class Session(Work):
     def records(self, name: str) -> "Collection[Any]":
         """The collection of a record type, by key or plural. Raises NotFound."""
         record_type = self.type_of(name)
-        return (Segments if record_type.key == "segment" else Collection)(self, record_type)
+        return _COLLECTIONS.get(record_type.key, Collection)(self, record_type)
 
     def writes(self, *, trusted: bool = False) -> WritePath:
         """The write path; ``trusted`` for links and records whose change the caller has authorised itself."""
@@ -207,6 +208,9 @@ class Session(Work):
         self._closed = True
         self.unit.close()
 
+
+_COLLECTIONS: Mapping[str, type[Collection[Any]]] = {"deal": Deals, "pipeline": Pipelines, "segment": Segments}
+"""The record types whose collections can do more than others."""
 
 _MARK = 2**62 - 1
 """The bits of an id that differ between any two: what is cached of a tenant is known by them."""

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 from uuid import UUID
 
-from crmkit.app.outcomes import Tally
+from crmkit.app.outcomes import Raising
 from crmkit.pipelines import follow
 from crmkit.sdk.change import Change
 
@@ -26,9 +26,9 @@ def keep_intervals(writes: Any, changes: Sequence[Change]) -> None:
         if step.begins:
             begun.append(_begun(writes.session, change, stages[change.values["stage"]]))
     if updates:
-        writes.update("stage_interval", updates, Tally(stop=True))
+        writes.update("stage_interval", updates, Raising())
     if begun:
-        writes.create("stage_interval", enumerate(begun), Tally(stop=True))
+        writes.create("stage_interval", enumerate(begun), Raising())
 
 
 def _moved(change: Change) -> bool:

@@ -333,6 +333,11 @@ class Work:
         return self.history().changes(wanted)
 
     @property
+    def now(self) -> datetime:
+        """The present, or the instant the session reads."""
+        return self.as_of or self.crm.clock.now()
+
+    @property
     def today(self) -> date:
         """The date in the tenant's zone."""
         return local_date(self.view.moment.now, self.view.moment.zone)

@@ -13,6 +13,7 @@ from crmkit.app.commands.lifecycle import Advance
 from crmkit.app.commands.move_deal import MoveDeal
 from crmkit.app.commands.segment import MakeRfm, MakeTiers, Refresh, Snapshot, Watch
 from crmkit.app.commands.share import Share, Unshare
+from crmkit.app.commands.split_deal import SplitDeal
 from crmkit.app.commands.tag import Tag, Untag
 from crmkit.app.commands.undo import Undo
 from crmkit.errors import InvalidDefinition
@@ -34,6 +35,7 @@ BUILTIN_COMMANDS: tuple[type[Command[Any]], ...] = (
     RemoveField,
     Share,
     Snapshot,
+    SplitDeal,
     Tag,
     Undo,
     Unshare,

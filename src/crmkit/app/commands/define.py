@@ -6,7 +6,7 @@ from typing import Any
 import attrs
 
 from crmkit.app.loading import field_definition
-from crmkit.app.outcomes import Tally
+from crmkit.app.outcomes import Raising
 from crmkit.errors import InvalidDefinition, InvalidRecord, InvalidValue, NotFound, Problem
 from crmkit.query.bind import Binder
 from crmkit.query.lift import lift
@@ -187,7 +187,7 @@ def _convert(value: Any, old: Field, new: Field) -> Any:
 def _fill(me: Any, type_key: str, key: str, values: Iterable[tuple[Any, Any]]) -> None:
     """Gives records the values of a field; they are the definition's, so no right of the record's is asked."""
     rows = ((i, record_id, {key: value}) for i, (record_id, value) in enumerate(values))
-    me.writes(trusted=True).update(type_key, rows, Tally(stop=True))
+    me.writes(trusted=True).update(type_key, rows, Raising())
 
 
 def _columns_ever(me: Any, type_key: str) -> list[str]:

@@ -7,7 +7,7 @@ from uuid import UUID
 import attrs
 
 from crmkit.app.outbox import MEMBERS
-from crmkit.app.outcomes import Tally
+from crmkit.app.outcomes import Raising
 from crmkit.app.query import Query
 from crmkit.app.tagging import unwear, wear
 from crmkit.errors import InvalidQuery, InvalidRecord, InvalidValue, NotFound
@@ -81,7 +81,7 @@ class Watch(Command[Segment]):
         me.segments.update(segment, watched=True)
         watched = _keep_list(me, segment, tag)
         if old is not None:
-            me.writes(trusted=True).delete("tag", [(0, old)], Tally(stop=True))
+            me.writes(trusted=True).delete("tag", [(0, old)], Raising())
         wear(me, segment.on, tag.id, entering(_as_system(me), segment.on, _inside(segment), tag.id), _NOTED)
         return watched
 
@@ -206,14 +206,14 @@ def _inside(segment: Segment) -> Lifted:
 
 
 def _new_list(me: Any) -> Any:
-    tally = Tally(stop=True)
+    tally = Raising()
     name = f"list {me.ids.new().hex}"
     me.writes(trusted=True).create("tag", [(0, {"name": name, "listed": True})], tally)
     return me.system_reader.get("tag", tally.rows[0][2])
 
 
 def _keep_list(me: Any, segment: Segment, tag: Any) -> Segment:
-    me.writes(trusted=True).update("segment", [(0, segment.id, {"roll": tag.id})], Tally(stop=True))
+    me.writes(trusted=True).update("segment", [(0, segment.id, {"roll": tag.id})], Raising())
     kept: Segment = me.system_reader.get("segment", segment.id)
     return kept
 

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from crmkit.app.outcomes import Tally
+from crmkit.app.outcomes import Raising
 from crmkit.errors import InvalidRecord
 from crmkit.permissions.scopes import has_owner
 from crmkit.sdk.command import Command, Target, command
@@ -46,7 +46,7 @@ class Share(Command[None]):
             "reason": self.reason,
             "expires_at": self.expires_at,
         }
-        me.writes(trusted=True).create("share", [(0, values)], Tally(stop=True))
+        me.writes(trusted=True).create("share", [(0, values)], Raising())
 
 
 @command("*.unshare")
@@ -67,4 +67,4 @@ class Unshare(Command[None]):
             for s in me.system_reader.referring("share", "record", [record.id])
             if s.user == parsed["user"] and s.team == parsed["team"]
         ]
-        me.writes(trusted=True).delete("share", [(i, s.id) for i, s in enumerate(shares)], Tally(stop=True))
+        me.writes(trusted=True).delete("share", [(i, s.id) for i, s in enumerate(shares)], Raising())

@@ -72,8 +72,8 @@ def _backtest(me: Any) -> Section:
     columns = [Column("month"), *(Column(name, right=True) for name in ("forecast then", "won", "error"))]
     rows = [(row.period.label, money(row.forecast), money(row.actual), money(row.error)) for row in found.rows]
     lines = (
-        f"What the same forecast said at the beginning of each month, of what was known then: off by {_percent(found.mape)}",
-        "of what was won. Deals nobody replans are overdue, and the demo's are not replanned.",
+        "What the same forecast said at the beginning of each month, of what was known then:",
+        f"off by {_percent(found.mape)} of what was won. Deals nobody replans are overdue, and nobody replans the demo's.",
     )
     return Section("backtest", "How wrong was that forecast?", lines, Table(columns, rows), found.to_dict())
 

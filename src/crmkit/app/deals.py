@@ -1,0 +1,148 @@
+"""What only deals and pipelines can tell: where a deal has been, its three clocks, how a pipeline was edited."""
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+import attrs
+
+from crmkit.app.collection import Collection
+from crmkit.query.lift import lift
+from crmkit.query.nodes import F
+from crmkit.records import Deal, Pipeline, Stage, StageInterval
+from crmkit.schema.types import Reference
+
+if TYPE_CHECKING:
+    from datetime import date
+
+__all__ = ["Clocks", "Deals", "PipelineVersion", "Pipelines"]
+
+_CONTACTS = ("call", "email", "meeting")
+"""The kinds of activities that count as a contact, unless a machine made them; a note or a task is none."""
+
+
+@attrs.frozen(kw_only=True)
+class Clocks:
+    """The three clocks of a deal, which are never mixed.
+
+    ``age`` runs since it was created. ``current``, ``latest``, ``first`` and ``cumulative`` tell its dwell in the stage
+    it is in: see :class:`crmkit.analytics.clocks.Dwell`. ``idle`` runs since the last contact (None: there never was
+    one), and ``rotten`` says whether that is as long as the stage's ``idle_days`` (None where it cannot be said).
+    """
+
+    age: timedelta
+    current: timedelta | None
+    latest: timedelta | None
+    first: timedelta | None
+    cumulative: timedelta
+    idle: timedelta | None
+    last_contact: datetime | None
+    rotten: bool | None
+
+
+@attrs.frozen
+class Deals(Collection[Deal]):
+    """``me.deals``."""
+
+    if TYPE_CHECKING:
+
+        def move(
+            self,
+            deal: Deal | UUID | str,
+            to: Stage | UUID | str,
+            on: "date | None" = None,
+            loss_reason: str | None = None,
+            since: datetime | None = None,
+        ) -> Deal:
+            """See ``crmkit.app.commands.move_deal``."""
+            raise AssertionError("the command answers")
+
+        def split(self, deal: Deal | UUID | str, shares: Mapping[Any, Any]) -> None:
+            """See ``crmkit.app.commands.split_deal``."""
+            raise AssertionError("the command answers")
+
+    def intervals(self, deal: Deal | UUID | str) -> tuple[StageInterval, ...]:
+        """The time the deal spent in stages, oldest first; who may read the deal may read them. Raises NotFound."""
+        found = self.session.system_reader.referring("stage_interval", "deal", [self.get(deal).id])
+        return tuple(sorted(found, key=lambda i: (i.entered, i.left is None, i.left or i.entered, i.id)))
+
+    def clocks(self, deal: Deal | UUID | str) -> Clocks:
+        """Age, dwell and idle time of the deal now. Contacts are calls, e-mails and meetings that happened, of which
+        the actor may read. Raises NotFound.
+        """
+        from crmkit.analytics import clocks
+        from crmkit.analytics.facts import DealFact, Spell
+        from crmkit.analytics.frame import Frame
+
+        me, found = self.session, self.get(deal)
+        frame = Frame(as_of=me.now)
+        fact = DealFact(id=found.id, outcome=found.outcome, created_at=found.created_at)  # type: ignore[arg-type]
+        spells = [Spell(deal=i.deal, stage=i.stage, entered=i.entered, left=i.left) for i in self.intervals(found)]
+        dwell = clocks.dwell(fact, spells, found.stage, frame)
+        contact = self._last_contact(found.id)
+        idle = clocks.idle(contact, frame)
+        stage: Any = me.system_reader.get("stage", found.stage) if found.stage is not None else None
+        patience = None if stage is None else stage.idle_days
+        return Clocks(
+            age=clocks.age(fact, frame),
+            current=dwell.current,
+            latest=dwell.latest,
+            first=dwell.first,
+            cumulative=dwell.cumulative,
+            idle=idle,
+            last_contact=contact,
+            rotten=None if patience is None or idle is None else idle >= timedelta(days=patience),
+        )
+
+    def _last_contact(self, deal: UUID) -> datetime | None:
+        now = self.session.now
+        about = (F.deal == deal) & F.kind.is_in(_CONTACTS) & (F.automatic == False)  # noqa: E712 - builds a condition
+        times = [a.done_at or a.at for a in self.session.reader.records("activity", lift(about))]
+        return max((at for at in times if at is not None and at <= now), default=None)
+
+
+@attrs.frozen
+class PipelineVersion:
+    """A pipeline as it stood from ``since`` until the next version: its stages, the first one first.
+
+    ``changeset_id`` is the changeset that made it so.
+    """
+
+    number: int
+    since: datetime
+    changeset_id: UUID
+    pipeline: Pipeline
+    stages: tuple[Stage, ...]
+
+
+@attrs.frozen
+class Pipelines(Collection[Pipeline]):
+    """``me.pipelines``."""
+
+    def versions(self, pipeline: Pipeline | UUID | str) -> tuple[PipelineVersion, ...]:
+        """How the pipeline and its stages stood after each changeset that edited them, the first one first.
+
+        Raises NotFound. Takes the right to the history of pipelines and stages; versions that may not be read are left
+        out.
+        """
+        me, wanted = self.session, self.get(pipeline).id
+        history = me.history()
+        edits = set()
+        for type_key, ids in (("pipeline", [wanted]), ("stage", self._stages_ever(wanted))):
+            for record_id in ids:
+                edits |= {v.changeset for v in history.timeline(type_key, record_id) if v.changeset is not None}
+        versions: list[PipelineVersion] = []
+        for changeset in sorted(edits, key=lambda c: (c.recorded_at, c.id)):
+            reader = me.reader_as_of(changeset.recorded_at)
+            found: Any = reader.get("pipeline", wanted)
+            if found is None:
+                continue
+            stages = sorted(reader.referring("stage", "pipeline", [wanted]), key=lambda s: (s.position, s.id))
+            number, at = len(versions) + 1, changeset.recorded_at
+            versions.append(PipelineVersion(number, at, changeset.id, found, tuple(stages)))
+        return tuple(versions)
+
+    def _stages_ever(self, pipeline: UUID) -> list[UUID]:
+        versions = self.session.history().versions
+        return sorted({stage.id for stage in versions.referring("stage", "pipeline", [Reference("*").parse(pipeline)])})
