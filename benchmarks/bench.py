@@ -18,7 +18,9 @@ __all__ = ["Bench", "Line", "same"]
 
 @attrs.frozen
 class Line:
-    """One measurement. ``raw`` and ``ours`` are seconds; ``goal`` is the highest ratio, ``limit`` the most seconds."""
+    """One measurement. ``raw`` and ``ours`` are seconds, or what ``unit`` says; ``goal`` is the highest ratio, ``limit``
+    the most seconds.
+    """
 
     work: str
     raw: float | None
@@ -27,6 +29,7 @@ class Line:
     limit: float | None = None
     rows: int = 0
     note: str = ""
+    unit: str = "s"
 
     @property
     def ratio(self) -> float | None:
@@ -39,32 +42,48 @@ class Line:
 
 
 class Bench:
-    """A place with the two databases that works copy: a ground (accounts, users) and a world (everything)."""
+    """A place with the databases that works copy: a ground (accounts, users), a world (everything), and worlds of deals
+    that moved.
+    """
 
-    def __init__(self, place: Place, rows: int, runs: int, seconds: float) -> None:
-        self.place, self.rows, self.runs, self.seconds = place, rows, runs, seconds
+    def __init__(self, place: Place, rows: int, runs: int, seconds: float, deals: int) -> None:
+        self.place, self.rows, self.runs, self.seconds, self.deals = place, rows, runs, seconds, deals
         self.facts = Facts()
-        self.ground = ""
-        self.world = ""
-        self._creating: list[float] = []
-        self._assigning: list[float] = []
+        self._moved: dict[int, str] = {}
 
     @property
     def sqlite(self) -> bool:
         return self.place.dialect == "sqlite"
 
-    def prepare(self) -> None:
-        """Makes the ground and the world."""
-        self.ground, clock = self.place.new(), FixedClock(NOW)
-        crm = crm_on(self.place.url(self.ground), clock)
-        self.facts = ground(crm, clock, self.rows)
-        crm.dispose()
-        self.place.settle(self.ground)
-        self.world = self.place.copy(self.ground)
-        crm = crm_on(self.place.url(self.world), clock)
-        furnish(crm, clock, self.facts, self.rows)
-        crm.dispose()
-        self.place.settle(self.world)
+    @cached_property
+    def ground(self) -> str:
+        """Accounts and users."""
+        name, clock = self.place.new(), FixedClock(NOW)
+        with self.crm(name, clock=clock) as crm:
+            self.facts = ground(crm, clock, self.rows)
+        self.place.settle(name)
+        return name
+
+    @cached_property
+    def world(self) -> str:
+        """The ground, furnished through crmkit."""
+        name, clock = self.place.copy(self.ground), FixedClock(NOW)
+        with self.crm(name, clock=clock) as crm:
+            furnish(crm, clock, self.facts, self.rows)
+        self.place.settle(name)
+        return name
+
+    def moved(self, count: int) -> str:
+        """The ground with so many deals that moved five times each, written raw."""
+        if count not in self._moved:
+            name, clock = self.place.copy(self.ground), FixedClock(NOW)
+            with self.crm(name, clock=clock) as crm:
+                furnish_deals(crm, self.facts)
+            with self.raw(name) as raw:
+                write_deals(raw, count)
+            self.place.settle(name)
+            self._moved[count] = name
+        return self._moved[count]
 
     @contextmanager
     def raw(self, name: str) -> Iterator[RawSqlite]:

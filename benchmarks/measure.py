@@ -27,14 +27,14 @@ def long(runs: list[float]) -> float:
     return statistics.median(runs)
 
 
-def short(works: dict[str, Callable[[], object]], seconds: float) -> dict[str, float]:
-    """The median seconds of each work, one run of each in turn until the time is up, at least fifteen."""
+def short(works: dict[str, Callable[[], object]], seconds: float, least: int = 15) -> dict[str, float]:
+    """The median seconds of each work, one run of each in turn until the time is up, at least fifteen (or ``least``)."""
     for work in works.values():
         work()
     runs: dict[str, list[float]] = {name: [] for name in works}
     gc.collect()
     end = perf_counter() + seconds
-    while perf_counter() < end or min(map(len, runs.values())) < 15:
+    while perf_counter() < end or min(map(len, runs.values())) < least:
         for name, work in works.items():
             start = clock()
             work()

@@ -1,6 +1,6 @@
 """The report: one Markdown table for each database."""
 
-from benchmarks.works import Line
+from benchmarks.bench import Line
 
 __all__ = ["heading", "row"]
 
@@ -15,8 +15,8 @@ def row(line: Line) -> str:
     goals = [f"<= {line.goal:g}" if line.goal else "", f"<= {_time(line.limit)}" if line.limit else ""]
     cells = (
         line.work,
-        _amount(line.raw, line.rows),
-        _amount(line.ours, line.rows),
+        _amount(line.raw, line),
+        _amount(line.ours, line),
         "" if line.ratio is None else f"{line.ratio:.2f}",
         ", ".join(filter(None, goals)),
         "yes" if line.met else "**no**",
@@ -25,10 +25,12 @@ def row(line: Line) -> str:
     return f"| {' | '.join(cells)} |"
 
 
-def _amount(seconds: float | None, rows: int) -> str:
-    if seconds is None:
+def _amount(measured: float | None, line: Line) -> str:
+    if measured is None:
         return ""
-    return f"{_time(seconds)} ({rows / seconds:,.0f}/s)" if rows else _time(seconds)
+    if line.unit != "s":
+        return f"{measured:,.0f} {line.unit}"
+    return f"{_time(measured)} ({line.rows / measured:,.0f}/s)" if line.rows else _time(measured)
 
 
 def _time(seconds: float) -> str:

@@ -6,7 +6,6 @@ import resource
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from datetime import timedelta
 from functools import partial
 from itertools import islice
@@ -15,15 +14,13 @@ from statistics import median
 from tempfile import TemporaryDirectory
 from typing import Any
 
-import attrs
-
+from benchmarks.bench import Bench, Line, same
 from benchmarks.measure import clock, long, short, timed
-from benchmarks.places import Place
-from benchmarks.raw import RawSqlite, raw_on
-from benchmarks.world import ADMIN, NOW, Facts, FixedClock, crm_on, furnish, ground, new_contacts
+from benchmarks.metrics import METRICS
+from benchmarks.world import ADMIN, NOW, new_contacts
 from crmkit import CRM, F, days_ago
 
-__all__ = ["WORKS", "Bench", "Line"]
+__all__ = ["WORKS"]
 
 _REP = "rep4@house.example"
 _LAST_MONTH = NOW - timedelta(days=30)
@@ -305,5 +302,6 @@ WORKS: dict[str, Callable[[Bench], Iterator[Line]]] = {
     "W7": assign_many,
     "W8": start,
     "W9": page_as_of,
+    **METRICS,
 }
 """W10 is measured with W1 and W7, which it undoes."""

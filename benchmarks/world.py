@@ -13,15 +13,29 @@ from uuid import UUID
 
 import attrs
 
-from crmkit import CRM, Money
+from crmkit import CRM, F, Money, days_ago
 from crmkit.schema.types import Choice, Integer, Text
 from crmkit.values import Address
 
-__all__ = ["ADMIN", "NOW", "REGIONS", "TIERS", "Facts", "FixedClock", "crm_on", "furnish", "ground", "new_contacts"]
+__all__ = [
+    "ADMIN",
+    "NOW",
+    "REGIONS",
+    "TAGS",
+    "TIERS",
+    "Facts",
+    "FixedClock",
+    "crm_on",
+    "furnish",
+    "furnish_deals",
+    "ground",
+    "new_contacts",
+]
 
 ADMIN = "admin@house.example"
 NOW = datetime(2026, 3, 31, 12, tzinfo=UTC)
 TIERS = ("gold", "silver", "bronze", "none")
+TAGS = ("vip", "newsletter", "fair")
 REGIONS = ("emea", "apac", "latam", "amer")
 
 _GIVEN = ("Ada", "Ben", "Chloe", "David", "Emma", "Farid", "Grace", "Hugo", "Ines", "Jonas", "Klara", "Louis", "Mara")
@@ -47,10 +61,13 @@ class Facts:
 
     tenant: int = 1
     users: dict[str, UUID] = attrs.field(factory=dict)
+    pipeline: UUID = UUID(int=0)
     stages: list[UUID] = attrs.field(factory=list)
+    """In order: four open ones, won, lost."""
     accounts: dict[UUID, list[UUID]] = attrs.field(factory=dict)
     """By owner."""
     slots: dict[str, str] = attrs.field(factory=dict)
+    tags: dict[str, UUID] = attrs.field(factory=dict)
 
     @property
     def reps(self) -> list[str]:
@@ -83,6 +100,7 @@ def ground(crm: CRM, clock: FixedClock, contacts: int) -> Facts:
         me.fields.add("deal", "region", Choice(list(REGIONS)), indexed=True)
         for f in (*me.type_of("contact").custom, *me.type_of("deal").custom):
             facts.slots[f.key] = str(f.slot or f.unique_slot)
+        facts.pipeline = next(iter(me.records("pipeline"))).id
         facts.stages = [stage.id for stage in sorted(me.stages, key=lambda s: s.position)]
     with crm.session(ADMIN) as me:
         owners = [facts.users[email] for email in facts.reps]
@@ -126,7 +144,7 @@ def furnish(crm: CRM, clock: FixedClock, facts: Facts, contacts: int) -> None:
     with crm.session(ADMIN) as me:
         ids = me.contacts.create_many(new_contacts(facts, contacts), stop=True).ids
     with crm.session(ADMIN) as me:
-        tags = [me.records("tag").create(name=name).id for name in ("vip", "newsletter", "fair")]
+        tags = [me.records("tag").create(name=name).id for name in TAGS]
         rows = [
             {"tag": tags[i % 3], "record_type": "contact", "record": ids[at]}
             for i, at in enumerate(range(0, contacts, 10))
@@ -142,6 +160,14 @@ def furnish(crm: CRM, clock: FixedClock, facts: Facts, contacts: int) -> None:
         changed = [deal for deal in deals if random.random() < 0.2]
         me.deals.update_many(((deal, {"amount": _amount(random)}) for deal in changed), stop=True)
     clock.at = NOW
+
+
+def furnish_deals(crm: CRM, facts: Facts) -> None:
+    """What deals that moved need beside the ground: tags, a segment, and a segment that is watched, with its twin."""
+    with crm.session(ADMIN) as me:
+        facts.tags = {name: me.records("tag").create(name=name).id for name in TAGS}
+        quiet = F.activities.none(F.at > days_ago(30))
+        me.segments.create(name="quiet", on="deal", where=(F.region == "emea") & F.tags.has("vip") & quiet)
 
 
 def _tally() -> Any:

@@ -226,4 +226,4 @@ def test_figures_as_a_document_are_exact_texts(demo: Demo, email: str) -> None:
     document = figures_of(demo, email).to_dict()
     assert json.loads(json.dumps(document)) == document
     assert document["won_value"] == "10005534.00 USD"
-    assert document["stages"][0] == {"name": "Prospecting", "deals": 500, "amount": None}
+    assert document["stages"][0] == {"name": "Prospecting", "deals": 500, "amount": "1073986.00 USD"}

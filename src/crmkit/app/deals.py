@@ -8,19 +8,15 @@ from uuid import UUID
 import attrs
 
 from crmkit.app.collection import Collection
-from crmkit.query.lift import lift
 from crmkit.query.nodes import F
 from crmkit.records import Deal, Pipeline, Stage, StageInterval
 from crmkit.schema.types import Reference
+from crmkit.segments.worklist import contacted, last_contact
 
 if TYPE_CHECKING:
     from datetime import date
 
 __all__ = ["Clocks", "Deals", "PipelineVersion", "Pipelines"]
-
-_CONTACTS = ("call", "email", "meeting")
-"""The kinds of activities that count as a contact, unless a machine made them; a note or a task is none."""
-
 
 @attrs.frozen(kw_only=True)
 class Clocks:
@@ -96,10 +92,8 @@ class Deals(Collection[Deal]):
         )
 
     def _last_contact(self, deal: UUID) -> datetime | None:
-        now = self.session.now
-        about = (F.deal == deal) & F.kind.is_in(_CONTACTS) & (F.automatic == False)  # noqa: E712 - builds a condition
-        times = [a.done_at or a.at for a in self.session.reader.records("activity", lift(about))]
-        return max((at for at in times if at is not None and at <= now), default=None)
+        activities = self.session.records("activity").where(contacted(), F.deal == deal)
+        return last_contact(activities.order_by(-F.at).limit(1))
 
 
 @attrs.frozen

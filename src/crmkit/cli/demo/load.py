@@ -5,8 +5,8 @@ name of a deal is made of the product, as the file spells it, and the account. `
 in the file. Days come as dates, money in US dollars.
 
 Deals are entered week by week, as the sales agents would have: made when they were engaged, closed when they were
-closed. Two things the files do not say and a forecast needs: while a deal is open its amount is the list price of the product,
-and its expected close is sixty days after it was engaged. Deals without a day of engagement are entered last.
+closed. Two things the files do not say and a forecast needs: while a deal is open its amount is the list price of the
+product, and its expected close is sixty days after it was engaged. Deals without a day of engagement are entered last.
 """
 
 from collections import Counter

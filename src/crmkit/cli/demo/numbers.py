@@ -1,10 +1,11 @@
-"""The numbers a head of sales asks for, as they stood when the files end: funnel, win curve, forecast, backtest."""
+"""The numbers a head of sales asks for: funnel, win curve, forecast, backtest, and whom to call."""
 
 from typing import Any
 
-from crmkit import CRM, Period
+from crmkit import CRM, Money, Period
 from crmkit.analytics.metric import Metric
 from crmkit.cli.demo.calendar import SNAPSHOT
+from crmkit.cli.demo.load import CURRENCY
 from crmkit.cli.demo.people import HEAD, address_of
 from crmkit.cli.demo.section import Section, money
 from crmkit.cli.output import Column, Table
@@ -13,13 +14,17 @@ __all__ = ["numbers"]
 
 _AGES = (30, 60, 90, 120)
 _MONTHS = 6
+_MUCH = Money(50_000, CURRENCY)
+_WORK = 5
 _QUARTER = Period.quarter(2018, 1)
 
 
 def numbers(crm: CRM) -> list[Section]:
-    """A section for each, read as of the last day of the files."""
+    """A section for each; the numbers are read as of the last day of the files."""
     with crm.session(address_of(HEAD), as_of=SNAPSHOT) as me:
-        return [_funnel(me), _curve(me), _forecast(me), _backtest(me)]
+        found = [_funnel(me), _curve(me), _forecast(me), _backtest(me)]
+    with crm.session(address_of(HEAD)) as me:
+        return [*found, _worklist(me)]
 
 
 def _funnel(me: Any) -> Section:
@@ -73,9 +78,17 @@ def _backtest(me: Any) -> Section:
     rows = [(row.period.label, money(row.forecast), money(row.actual), money(row.error)) for row in found.rows]
     lines = (
         "What the same forecast said at the beginning of each month, of what was known then:",
-        f"off by {_percent(found.mape)} of what was won. Deals nobody replans are overdue, and nobody replans the demo's.",
+        f"off by {_percent(found.mape)} of what was won. A deal nobody replans is overdue, and nobody replans these.",
     )
     return Section("backtest", "How wrong was that forecast?", lines, Table(columns, rows), found.to_dict())
+
+
+def _worklist(me: Any) -> Section:
+    found = me.segments.worklist(_MUCH, on="account", size=_WORK)
+    columns = [Column("account"), Column("open deals", right=True), Column("last contact")]
+    rows = [(item.record.name, money(item.value), item.last_contact) for item in found]
+    lines = (f"Accounts with open deals of {money(_MUCH)} and more that nobody was in touch with for 30 days:",)
+    return Section("worklist", "Whom to call", lines, Table(columns, rows))
 
 
 def _percent(metric: Metric) -> str:
