@@ -1,4 +1,4 @@
-"""``python -m benchmarks [--db sqlite|postgresql|both] [--rows 100000] [--deals 1000000] [--only W1,W3] [--runs 3]``."""
+"""``python -m benchmarks [--db sqlite|postgresql|both] [--rows 100000] [--deals 1000000] [--only W1,W3]``."""
 
 import argparse
 import platform

@@ -18,8 +18,8 @@ __all__ = ["Bench", "Line", "same"]
 
 @attrs.frozen
 class Line:
-    """One measurement. ``raw`` and ``ours`` are seconds, or what ``unit`` says; ``goal`` is the highest ratio, ``limit``
-    the most seconds.
+    """One measurement. ``raw`` and ``ours`` are seconds, or what ``unit`` says; ``goal`` is the highest ratio,
+    ``limit`` the most seconds.
     """
 
     work: str

@@ -1,5 +1,5 @@
-"""Deals that moved, written raw: for each deal the rows crmkit would leave of it as it is now (the deal, an interval for
-each stay in a stage, two activities, a tag on every tenth) without the history of how they became so.
+"""Deals that moved, written raw: the rows crmkit would leave of each deal as it is now (the deal, an interval for each
+stay in a stage, two activities, a tag on every tenth), without the history of how they became so.
 
 A deal goes through five moves: four among the open stages (one on, two on, one back), the fifth to won, to lost or to
 another open stage. One deal of two thousand has intervals that cannot have happened, by turns of three kinds.

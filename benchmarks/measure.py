@@ -28,7 +28,7 @@ def long(runs: list[float]) -> float:
 
 
 def short(works: dict[str, Callable[[], object]], seconds: float, least: int = 15) -> dict[str, float]:
-    """The median seconds of each work, one run of each in turn until the time is up, at least fifteen (or ``least``)."""
+    """The median seconds of each work, one run of each in turn until the time is up, at least so many."""
     for work in works.values():
         work()
     runs: dict[str, list[float]] = {name: [] for name in works}

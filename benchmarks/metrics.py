@@ -111,9 +111,9 @@ def tag(bench: Bench) -> Iterator[Line]:
 
 
 _TAGGED = (
-    "SELECT g.record, g.version, g.created_at, g.created_by, g.recorded_at, g.record_type, g.record_type_key, g.origin, "
-    "g.expires_at, g.custom FROM crm_tagging AS g JOIN crm_tag AS t ON t.tenant_id = g.tenant_id AND t.id = g.tag "
-    "WHERE t.name_key = ? ORDER BY g.record"
+    "SELECT g.record, g.version, g.created_at, g.created_by, g.recorded_at, g.record_type, g.record_type_key, "
+    "g.origin, g.expires_at, g.custom FROM crm_tagging AS g JOIN crm_tag AS t "
+    "ON t.tenant_id = g.tenant_id AND t.id = g.tag WHERE t.name_key = ? ORDER BY g.record"
 )
 
 
@@ -124,7 +124,7 @@ def _tag(name: str, count: int, me: Any) -> None:
 
 
 def refresh(bench: Bench) -> Iterator[Line]:
-    """W16: who came into a watched segment of a quarter of the deals, and who left it, since one deal of forty changed."""
+    """W16: who came into a watched segment of a quarter of the deals, and who left it."""
     raws, ours = [], []
     with bench.copy(bench.moved(bench.deals)) as name, bench.raw(name) as raw, bench.crm(name) as crm:
         roll = _ask(crm, _watch)

@@ -1,8 +1,8 @@
 """The raw programs of the figures of deals that moved, and of what is done to many of them at once.
 
-They know what the world holds (a pipeline of four open stages, won and lost, one currency, no group of tags) and give the
-same counts, amounts, exclusions and rows as crmkit. The funnel screens the intervals of each deal as crmkit does, or it
-would count those of impossible histories.
+They know what the world holds (a pipeline of four open stages, won and lost, one currency, no group of tags) and give
+the same counts, amounts, exclusions and rows as crmkit. The funnel screens the intervals of each deal as crmkit does,
+or it would count those of impossible histories.
 """
 
 from collections.abc import Iterable
@@ -83,7 +83,7 @@ def win_rates(raw: RawSqlite) -> tuple[float, float]:
     sql = "SELECT outcome, count(*), sum(amount) FROM crm_deal WHERE tenant_id = ? AND pipeline = ? GROUP BY outcome"
     found = raw.fetch(sql, (raw.facts.tenant, raw.id(raw.facts.pipeline)))
     (won, units), (lost, lost_units) = (
-        [(n, int(s)) for o, n, s in found if o == which][0] for which in ("won", "lost")
+        next((n, int(s)) for o, n, s in found if o == which) for which in ("won", "lost")
     )
     return won / (won + lost), units / (units + lost_units)
 
@@ -122,9 +122,9 @@ def _tag_all(raw: RawSqlite, tag: Any, changeset: Any, origin: str, where: str, 
     """The tag on the deals of a condition that do not have it; how many those are."""
     facts, me = raw.facts, raw.id(raw.facts.users[ADMIN])
     sql = (
-        f"INSERT INTO crm_tagging ({_TAGGING}) SELECT d.tenant_id, {raw.new_id()}, 1, {raw.cast_id}, ?, {raw.cast_id}, ?, "
-        f"{raw.cast_id}, 'deal', 'deal', d.id, '{origin}', NULL FROM crm_deal AS d WHERE d.tenant_id = ? AND {where} "
-        "AND d.id NOT IN (SELECT g.record FROM crm_tagging AS g WHERE g.tenant_id = ? AND g.tag = ?)"
+        f"INSERT INTO crm_tagging ({_TAGGING}) SELECT d.tenant_id, {raw.new_id()}, 1, {raw.cast_id}, ?, {raw.cast_id}, "
+        f"?, {raw.cast_id}, 'deal', 'deal', d.id, '{origin}', NULL FROM crm_deal AS d WHERE d.tenant_id = ? "
+        f"AND {where} AND d.id NOT IN (SELECT g.record FROM crm_tagging AS g WHERE g.tenant_id = ? AND g.tag = ?)"
     )
     bound = (changeset, AT, me, AT, tag, facts.tenant, *values, facts.tenant, tag)
     return int(raw.connection.execute(raw.sql(sql), bound).rowcount)

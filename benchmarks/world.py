@@ -61,7 +61,7 @@ class Facts:
 
     tenant: int = 1
     users: dict[str, UUID] = attrs.field(factory=dict)
-    pipeline: UUID = UUID(int=0)
+    pipeline: UUID | None = None
     stages: list[UUID] = attrs.field(factory=list)
     """In order: four open ones, won, lost."""
     accounts: dict[UUID, list[UUID]] = attrs.field(factory=dict)

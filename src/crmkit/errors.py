@@ -125,7 +125,9 @@ class CrmkitError(Exception):
         return type(self)([p.at(field=field, row=row) for p in self.problems])
 
     def alone(self) -> "CrmkitError":
-        """The same error of a record that was no row among others."""
+        """The same error of a record that was no row among others; itself, if it names no row."""
+        if all(p.row is None for p in self.problems):
+            return self
         return type(self)([attrs.evolve(p, row=None) for p in self.problems])
 
     def __reduce__(self) -> tuple[type, tuple[tuple[Problem, ...]]]:

@@ -7,6 +7,7 @@ import pytest
 
 from crmkit import CRM, Session
 from crmkit.errors import InvalidDefinition, InvalidValue, NotFound
+from tests.staff import ADMIN, hire
 
 ANA = "ana@acme.example"
 BO = "bo@acme.example"
@@ -126,3 +127,35 @@ def test_a_deal_that_is_won_gets_a_note_unless_it_was_imported_won(
     with crm.session(ANA) as me:
         assert me.activities.count() == notes
         assert crm.undelivered() == []
+
+
+@pytest.mark.parametrize(
+    "mask",
+    [
+        "owner.name == parent.name",
+        "any(deals, outcome == 'won')",
+        "count(deals) > 0",
+        "parent.owner.name == owner.name",
+    ],
+)
+def test_fields_compare_also_where_a_right_to_one_of_them_looks_elsewhere(crm: CRM, mask: str) -> None:
+    """The owner of an account may be read only where the condition holds; elsewhere the comparison is unknown."""
+    bo = hire(crm, "bo@acme.example", activity="read", user="read", deal="read")
+    with crm.session(ADMIN) as me:
+        role = me.roles.one(name="role of bo@acme.example")
+        fields = [f.key for f in me.type_of("account").fields if f.key != "owner"]
+        me.records("grant").create(role=role, on="account", action="read", scope="all", fields=fields)
+        me.records("grant").create(role=role, on="account", action="read", scope="where", where=mask, fields=["owner"])
+        parent = me.accounts.create(name="bo", owner=bo)
+        shown = me.accounts.create(name="shown", owner=bo, parent=parent)
+        hidden = me.accounts.create(name="hidden", owner=me.actor.id)
+        me.deals.move(me.deals.create(name="d", account=shown), to="won")
+        for account in (shown, hidden):
+            me.activities.create(kind="note", subject=account.name, account=account, owner=account.owner)
+    with crm.session("bo@acme.example") as me:
+        for condition in (
+            "owner == account.owner",
+            "account.owner == owner",
+            "account.owner.active == account.owner.active",
+        ):
+            assert [a.subject for a in me.activities.where(condition, deal=None)] == ["shown"]

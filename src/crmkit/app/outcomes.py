@@ -96,4 +96,4 @@ class Raising(Tally):
 
     def refuse(self, row: int, error: CrmkitError) -> None:
         """Raises the error."""
-        raise error.alone() from error
+        raise error.alone() from None

@@ -87,7 +87,7 @@ def drawn(document: Mapping[str, Any], kind: Kind) -> bytes:
 
 def _library() -> Any:
     try:
-        return import_module("vl_convert")  # a process that draws nothing does without its 90 megabytes
+        return import_module("vl_convert")  # a process that draws nothing does without a library of 88 megabytes
     except ImportError:
         raise UsageError(
             "charts need the library vl-convert", code="no_chart_library", hint="pip install 'crmkit[charts]'"

@@ -36,6 +36,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = MappingProxyType(
             "crmkit.cli.history:history",
             "Every version of a record, of whatever type, deleted ones included.",
         ),
+        "metrics": ("crmkit.cli.metrics:metrics", "A number about the deals of a pipeline, with what it rests on."),
         "migrate": ("crmkit.cli.admin:migrate", "Create or upgrade the tables of a database."),
         "undo": ("crmkit.cli.history:undo", "Take a changeset back, keeping what was changed since."),
     }

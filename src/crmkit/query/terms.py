@@ -231,11 +231,12 @@ class Column(Scalar):
         target = context.sources.open(step.to)
         link = target.record_id(step.field) == source.part(step.field, 0)
         conditions = [*target.conditions, link, step.rows.sql(context, target)]
-        if step.mask is not None:
-            conditions.append(step.mask.sql(context, source))
-        return (
+        reached = (
             select(rest.part(context, target, part)).select_from(target.selectable).where(*conditions).scalar_subquery()
         )
+        # Beside the subquery, not in it: what the mask asks of the source would be two levels up from there, and only
+        # one is correlated.
+        return reached if step.mask is None else case((step.mask.sql(context, source), reached))
 
     def value(self, context: WorldContext, row: Row) -> Keyed:
         target = self.follow(context, row) if self.steps else row

@@ -1,0 +1,430 @@
+"""``crmkit metrics NAME``: the numbers of a pipeline, each with what it rests on and what it leaves out."""
+
+import itertools
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from datetime import date, timedelta
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+import attrs
+import click
+
+from crmkit.analytics.metric import Interval, Metric
+from crmkit.cli.access import Access, access_options, format_option
+from crmkit.cli.charts import ChartFile
+from crmkit.cli.output import Column, Format, Table, visible, write, write_document
+from crmkit.errors import InvalidValue, UsageError
+from crmkit.schema.types import DateTime
+from crmkit.values import Money, Period
+from crmkit.values.text import shown
+
+if TYPE_CHECKING:
+    from crmkit.app.metrics import Metrics
+    from crmkit.app.session import Session
+
+__all__ = ["METRICS", "Figures", "metrics", "period_of"]
+
+Figures = Iterable[tuple[str, Metric]]
+"""Metrics, each with what it is of: a stage, a month, an age; nothing of all that was asked about."""
+
+_AGES = (30, 60, 90, 120, 180, 365)
+_MONTHS = 6
+_PERIOD = re.compile(r"([0-9]{4})(?:Q([0-9])|-([0-9]{2}))?")
+_DAY = r"([0-9]{4}-[0-9]{2}-[0-9]{2})"
+_DAYS = re.compile(f"{_DAY}(?:/{_DAY})?")
+
+
+@attrs.frozen(kw_only=True)
+class Question:
+    """What was asked besides the deals. ``variant`` are the arguments a variant stands for."""
+
+    period: Period | None = None
+    variant: Mapping[str, Any] = attrs.field(factory=dict)
+    quota: Money | None = None
+    months: int = _MONTHS
+    where: str = "true"
+
+
+@attrs.frozen(kw_only=True)
+class Kind:
+    """A metric the command knows: how it is asked, and what of the answer is printed, drawn and told to programs.
+
+    ``takes`` are the options that mean something to it besides those of all, ``needs`` those it cannot do without.
+    """
+
+    ask: Callable[["Metrics", Question], Any]
+    figures: Callable[["Metrics", Any], Figures]
+    variants: Mapping[str, Mapping[str, Any]] = attrs.field(factory=dict)
+    takes: frozenset[str] = frozenset()
+    needs: frozenset[str] = frozenset()
+    document: Callable[[Any], Any] = lambda result: result.to_dict()
+    vega: Callable[[Any], Any] | None = None
+
+
+# -------------------------------------------------------------------------------------------------------------- figures
+
+
+def _named(*names: str) -> Callable[["Metrics", Any], Figures]:
+    """The metrics of these attributes; a dot goes one deeper."""
+
+    def figures(metrics: "Metrics", result: Any) -> Figures:
+        for name in names:
+            metric = result
+            for part in name.split("."):
+                metric = getattr(metric, part)
+            yield "", metric
+
+    return figures
+
+
+def _funnel(metrics: "Metrics", result: Any) -> Figures:
+    for step in result.steps:
+        found = (step.reached, step.amount, step.onward, step.overall)
+        yield from ((step.name, metric) for metric in found if metric is not None)
+
+
+def _win_curve(metrics: "Metrics", result: Any) -> Figures:
+    yield from _named(
+        "win_rate", "naive_win_rate", "median_days_to_close", "naive_median_days", "naive_mean_days",
+        "naive_mean_days_won", "naive_mean_days_lost",
+    )(metrics, result)  # fmt: skip
+    longest = result.points()[-1]["days"] if result.points() else 0
+    for days in _AGES:
+        if days <= longest:
+            for outcome in ("won", "lost", "open"):
+                share = result.share(outcome, days)
+                # Its first note says the age once more.
+                yield f"{days} days", attrs.evolve(share, notes=share.notes[1:])
+
+
+def _weighted(metrics: "Metrics", result: Any) -> Figures:
+    yield from _named("total", "spread", "unweighted", "overdue")(metrics, result)
+    yield from (("" if month.period is None else month.period.label, month) for month in result.months)
+
+
+def _stage_forecast(metrics: "Metrics", result: Any) -> Figures:
+    yield from _weighted(metrics, result.pipeline)
+    names = {stage.id: stage.name for stage in metrics.stages}
+    yield from ((names[stage], odds) for stage, odds in result.stages.items())
+
+
+def _dwell(metrics: "Metrics", result: Any) -> Figures:
+    for stage in result:
+        yield from ((stage.name, stage.median), (stage.name, stage.naive_mean))
+
+
+def _dwell_document(result: Any) -> Any:
+    return [
+        {
+            "stage": str(stage.stage),
+            "name": stage.name,
+            "median": stage.median.to_dict(),
+            "naive_mean": stage.naive_mean.to_dict(),
+        }
+        for stage in result
+    ]
+
+
+def _calibration(metrics: "Metrics", result: Any) -> Figures:
+    yield from _named("brier", "reliability", "resolution", "uncertainty")(metrics, result)
+    for row in result.table:
+        said = f"{float(row.low):.0%} to {float(row.high):.0%}"
+        yield from ((said, row.mean_forecast), (said, row.observed))
+
+
+def _backtest(metrics: "Metrics", result: Any) -> Figures:
+    for row in result.rows:
+        for what in ("forecast", "actual", "error"):
+            value = getattr(row, what)
+            told: dict[str, Any] = {"name": what, "variant": "month_ahead", "unit": "money", "value": value}
+            yield row.period.label, Metric(**told, n=int(value is not None), frame=row.frame, period=row.period)
+    yield from _named("bias", "mae", "mape")(metrics, result)
+
+
+# -------------------------------------------------------------------------------------------------------------- metrics
+
+
+def _each(argument: str, *values: str) -> Mapping[str, Mapping[str, Any]]:
+    """Variants that are the values of one argument."""
+    return {value: {argument: value} for value in values}
+
+
+def _funnels() -> Mapping[str, Mapping[str, Any]]:
+    every = itertools.product(("implied", "strict"), ("now", "then"), ("now", "then"))
+    whole = {f"{r}_{o}_amount_{a}": {"reaching": r, "order": o, "amounts": a} for r, o, a in every}
+    return {**_each("reaching", "implied", "strict"), **whole}
+
+
+def _periodic(name: str) -> Callable[["Metrics", Question], Any]:
+    return lambda metrics, asked: getattr(metrics, name)(asked.period, **asked.variant)
+
+
+def _drawn(name: str) -> Callable[[Any], Any]:
+    def document(result: Any) -> Any:
+        from crmkit.analytics import vega  # needed for charts only
+
+        return getattr(vega, name)(result)
+
+    return document
+
+
+_WIN_RATES = ("closed_count", "closed_amount", "created_cohort", "narrow", "broad")
+_PERIODIC = frozenset({"period"})
+_AGED = frozenset({"period", "start"})
+_CYCLE = ("mean", "median", "kaplan_meier_median")
+_LEVERS = ("velocity", "opportunities", "average_won_value", "win_rate", *(f"cycle.{name}" for name in _CYCLE))
+
+METRICS: Mapping[str, Kind] = MappingProxyType(
+    {
+        "funnel": Kind(
+            ask=_periodic("funnel"), figures=_funnel, variants=_funnels(), takes=_PERIODIC, vega=_drawn("funnel")
+        ),
+        "win-rate": Kind(
+            ask=_periodic("win_rate"),
+            figures=lambda metrics, result: [("", result)],
+            variants=_each("variant", *_WIN_RATES),
+            takes=_PERIODIC,
+        ),
+        "win-curve": Kind(ask=_periodic("win_curve"), figures=_win_curve, takes=_AGED, vega=_drawn("win_curve")),
+        "weighted": Kind(ask=_periodic("weighted"), figures=_weighted, takes=_PERIODIC, vega=_drawn("forecast")),
+        "categories": Kind(
+            ask=_periodic("categories"),
+            figures=_named("omitted", "pipeline", "best_case", "commit", "closed"),
+            variants=_each("rollup", "cumulative", "single"),
+            takes=_PERIODIC,
+        ),
+        "stage-forecast": Kind(
+            ask=_periodic("stage_forecast"),
+            figures=_stage_forecast,
+            variants=_each("odds", "matured", "curve"),
+            takes=_PERIODIC,
+            vega=lambda result: _drawn("forecast")(result.pipeline),
+        ),
+        "velocity": Kind(
+            ask=_periodic("velocity"),
+            figures=_named(*_LEVERS),
+            variants=_each("variant", "open", "closed"),
+            takes=_AGED,
+        ),
+        "cycle": Kind(ask=_periodic("cycle"), figures=_named(*_CYCLE), takes=_AGED),
+        "dwell": Kind(
+            ask=lambda metrics, asked: metrics.dwell(**asked.variant),
+            figures=_dwell,
+            variants=_each("stay", "first", "latest", "cumulative"),
+            document=_dwell_document,
+        ),
+        "calibration": Kind(
+            ask=lambda metrics, asked: metrics.calibration(**asked.variant),
+            figures=_calibration,
+            variants=_each("not_won", "narrow", "broad"),
+        ),
+        "backtest": Kind(
+            ask=lambda metrics, asked: metrics.backtest(asked.months, **asked.variant),
+            figures=_backtest,
+            variants=_each("forecast", "weighted", "stages"),
+            takes=frozenset({"months"}),
+            vega=_drawn("backtest"),
+        ),
+        "coverage": Kind(
+            ask=lambda metrics, asked: metrics.coverage(_given(asked.quota), _given(asked.period), **asked.variant),
+            figures=_named("coverage", "open", "won"),
+            variants=_each("variant", "remaining", "full"),
+            takes=_PERIODIC | {"quota"},
+            needs=_PERIODIC | {"quota"},
+        ),
+        "response-time": Kind(
+            ask=lambda metrics, asked: metrics.response_time(asked.period, where=asked.where),
+            figures=_named("p50", "p90", "within", "naive_mean"),
+            takes=_PERIODIC,
+        ),
+    }
+)
+"""The metrics by the name the command gives them."""
+
+
+def _given(value: Any) -> Any:
+    """What :func:`_question` has seen to be there."""
+    return value
+
+
+# -------------------------------------------------------------------------------------------------------------- command
+
+
+@click.command()
+@click.argument("name", type=click.Choice([*METRICS]), metavar="NAME")
+@click.option("--pipeline", metavar="NAME", help="The pipeline, by name or id; may be left out where there is one.")
+@click.option("--where", metavar="TEXT", help="Only deals that meet a condition (response-time: leads).")
+@click.option("--period", metavar="PERIOD", help="2017, 2017Q3, 2017-08, 2017-08-15 or 2017-08-01/2017-08-15.")
+@click.option("--variant", metavar="NAME", help="Which of the numbers of that name; a wrong one lists them.")
+@click.option("--currency", metavar="CODE", help="The currency to tell amounts in, such as EUR.")
+@click.option("--start", metavar="FIELD", help="The date at which a deal's age begins; else created_at.")
+@click.option("--quota", metavar="MONEY", help="Of coverage: what is to be won, such as '10000 EUR'.")
+@click.option("--months", metavar="N", type=int, help=f"Of backtest: how many months to look back; else {_MONTHS}.")
+@click.option("--as-of", metavar="INSTANT", help="As it was then, such as 2026-03-01T00:00:00+00:00.")
+@click.option("--chart", metavar="FILE", help="Draw a chart into FILE.svg or FILE.png as well.")
+@click.option("--force", is_flag=True, help="Replace the chart's file if there is one.")
+@format_option
+@access_options
+def metrics(
+    access: Access, name: str, form: Format, as_of: str | None, chart: str | None, force: bool, **options: Any
+) -> None:
+    """A number about the deals of a pipeline, with what it rests on.
+
+    NAME is funnel, win-rate, win-curve, weighted, categories, stage-forecast, velocity, cycle, dwell, calibration,
+    backtest, coverage or response-time; docs/pipeline-math.md says what each means. It covers what you may see.
+    """
+    kind = METRICS[name]
+    asked = _question(name, kind, options)
+    if chart is not None and kind.vega is None:
+        drawable = ", ".join(known for known, other in METRICS.items() if other.vega is not None)
+        raise UsageError(f"there is no chart of {name}", code="no_chart", hint=f"there is one of {drawable}")
+    file = None if chart is None else ChartFile.at(chart, force=force)
+    with access.session(as_of=None if as_of is None else DateTime().parse_text(as_of)) as me:
+        found = _metrics(me, name, options)
+        result = kind.ask(found, asked)
+        if file is not None and kind.vega is not None:
+            file.save(kind.vega(result))
+        _print(kind, found, result, form)
+
+
+def _metrics(me: "Session", name: str, options: Mapping[str, Any]) -> "Metrics":
+    given = {key: options[key] for key in ("where", "currency", "start") if options[key] is not None}
+    if name == "response-time":
+        given.pop("where", None)  # it is about leads
+    return me.metrics(options["pipeline"], **given)
+
+
+def _question(name: str, kind: Kind, options: Mapping[str, Any]) -> Question:
+    """What was asked, read. Raises UsageError (``not_for_this``, ``missing``, ``unknown_variant``), InvalidValue."""
+    for option in ("period", "start", "quota", "months"):
+        if options[option] is not None and option not in kind.takes:
+            takers = ", ".join(known for known, other in METRICS.items() if option in other.takes)
+            raise UsageError(f"--{option} means nothing to {name}", code="not_for_this", hint=f"it is for {takers}")
+        if options[option] is None and option in kind.needs:
+            raise UsageError(f"{name} needs --{option}", code="missing", hint=f"crmkit metrics {name} --{option} ...")
+    variant = options["variant"]
+    if variant is not None and variant not in kind.variants:
+        hint = ", ".join(kind.variants) or "it has none"
+        raise UsageError(f"there is no {name} {shown(variant)}", code="unknown_variant", hint=hint)
+    return Question(
+        period=None if options["period"] is None else period_of(options["period"]),
+        variant=kind.variants[variant] if variant is not None else {},
+        quota=None if options["quota"] is None else Money.parse(options["quota"], options["currency"]),
+        months=_MONTHS if options["months"] is None else options["months"],
+        where="true" if options["where"] is None else options["where"],
+    )
+
+
+def period_of(text: str) -> Period:
+    """The period of a label, as :attr:`Period.label` writes it; its days are those of whatever zone is asked in.
+
+    Raises InvalidValue with code ``not_a_period``, ``empty_period`` or ``out_of_range``.
+    """
+    try:
+        if part := _PERIOD.fullmatch(text):
+            year = int(part[1])
+            if part[2] is not None:
+                return Period.quarter(year, int(part[2]))
+            return Period.year(year) if part[3] is None else Period.month(year, int(part[3]))
+        if part := _DAYS.fullmatch(text):
+            start = date.fromisoformat(part[1])
+            return Period(start, start + timedelta(days=1) if part[2] is None else date.fromisoformat(part[2]))
+    except (ValueError, OverflowError) as error:
+        if isinstance(error, InvalidValue):
+            raise
+    raise InvalidValue(
+        f"{shown(text)} is no period", code="not_a_period", hint="2017, 2017Q3, 2017-08, 2017-08-01/2017-08-15"
+    )
+
+
+# ------------------------------------------------------------------------------------------------------------- printing
+
+_CSV = (
+    "figure of variant unit value n numerator denominator excluded censored low high period currency as_of zone scope"
+)
+
+
+def _print(kind: Kind, found: "Metrics", result: Any, form: Format) -> None:
+    if form == "json":
+        write_document(kind.document(result))
+        return
+    figures = list(kind.figures(found, result))
+    if form == "csv":
+        write(Table.of(_CSV, (_cells(of, metric) for of, metric in figures)), form)
+        return
+    write(_table(figures), form)
+    for line in _told_beside([metric for _, metric in figures]):
+        click.echo(visible(line))
+
+
+def _cells(of: str, metric: Metric) -> tuple[Any, ...]:
+    value, frame, interval = metric.value, metric.frame, metric.interval
+    amount = value.amount if isinstance(value, Money) else value
+    period = None if metric.period is None else metric.period.label
+    return (
+        metric.name, of or None, metric.variant, metric.unit, amount, metric.n, metric.numerator, metric.denominator,
+        _counts(metric.excluded) or None, metric.censored, None if interval is None else interval.low,
+        None if interval is None else interval.high, period, frame.currency, frame.as_of, frame.zone, frame.scope,
+    )  # fmt: skip
+
+
+def _table(figures: list[tuple[str, Metric]]) -> Table:
+    keys = ("figure", "variant", "of", "value", "n", "left out", "censored", "interval")
+    rows = [
+        (m.name.replace("_", " "), m.variant, of, _value(m), f"{m.n:,}", _counts(m.excluded), m.censored, _interval(m))
+        for of, m in figures
+    ]
+    shown_keys = [key for key in keys if key != "of" or any(of for of, _ in figures)]
+    columns = [Column(key, right=key in ("value", "n", "censored")) for key in shown_keys]
+    return Table(columns, ([dict(zip(keys, row, strict=True))[key] for key in shown_keys] for row in rows))
+
+
+def _told_beside(metrics: list[Metric]) -> Iterator[str]:
+    """In what the figures are told, and the sentences a reader must know, each once."""
+    frame = metrics[-1].frame
+    currency = next((m.frame.currency for m in metrics if m.frame.currency is not None), None)
+    periods = {m.period for m in metrics if m.period is not None}
+    levels = {m.interval.level for m in metrics if m.interval is not None}
+    yield ", ".join(
+        [
+            f"as of {frame.as_of.isoformat(sep=' ', timespec='seconds')}",
+            f"days of {frame.zone}",
+            *(f"in {period.label}" for period in periods if len(periods) == 1),
+            *([f"amounts in {currency}"] if currency else []),
+            *(f"intervals of {level:.0%}" for level in levels),
+            f"of {'all there is' if frame.scope == 'all' else frame.scope}",
+        ]
+    )
+    yield from dict.fromkeys(f"note: {note}" for m in metrics for note in m.notes)
+
+
+def _value(metric: Metric) -> str:
+    value = metric.value
+    if value is None:
+        return "nothing"
+    if isinstance(value, Money):
+        rounded = value.quantized()
+        return f"{rounded.amount:,f} {rounded.currency}{' a day' if metric.unit == 'money per day' else ''}"
+    return _number(value, metric.unit)
+
+
+def _number(value: float, unit: str) -> str:
+    if unit == "ratio":
+        return f"{value:.1%}"
+    if unit == "score":
+        return f"{value:.4f}"
+    if unit != "days":
+        return f"{value:,}"
+    if value and value < 1:
+        return f"{value * 24:.1f} hours" if value >= 1 / 24 else f"{value * 1440:.1f} minutes"
+    return f"{value:,.1f} days"
+
+
+def _interval(metric: Metric) -> str:
+    told: Interval | None = metric.interval
+    return "" if told is None else f"{_number(told.low, metric.unit)} to {_number(told.high, metric.unit)}"
+
+
+def _counts(excluded: Mapping[str, int]) -> str:
+    return ", ".join(f"{reason}: {number:,}" for reason, number in excluded.items())
