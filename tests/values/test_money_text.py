@@ -116,6 +116,8 @@ def test_the_default_currency_fills_in_and_decides_shared_signs(text: str, defau
         ("5 ??", "not_an_amount"),
         ("5 EUR\x00", "not_an_amount"),
         ("5 \ud800", "not_an_amount"),
+        ("10² EUR", "not_an_amount"),
+        ("① EUR", "not_an_amount"),
         ("9" * 65 + " EUR", "not_an_amount"),
         (None, "not_an_amount"),
         (5, "not_an_amount"),

@@ -64,6 +64,7 @@ def test_what_people_dial_is_read(text: str, region: str | None, number: str) ->
         ("", None),
         ("+", None),
         ("hello", "CN"),
+        ("+49 30 90182²", None),
         ("021 1234 5678", None),
         ("12", "CN"),
         ("+86 21 1234 5678 9012 345", None),

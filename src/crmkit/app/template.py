@@ -18,9 +18,11 @@ _STAGES = (
     ("lost", "lost", "0"),
 )
 
-_SHARED = ("product", "pipeline", "stage", "tag", "user", "team", "segment", "custom_field", "custom_object")
+_SHARED = (
+    *("product", "pipeline", "stage", "tag", "tagging", "user", "team", "segment", "custom_field", "custom_object"),
+)
 _OWNED = ("account", "contact", "lead", "deal", "activity")
-_LINKS = ("account_contact", "tagging")
+_LINKS = ("account_contact",)
 
 _ROLES: Mapping[str, tuple[str, tuple[tuple[tuple[str, ...], tuple[str, ...], str], ...]]] = {
     ADMIN: ("Everything", ((("*",), ("*",), "all"),)),

@@ -326,6 +326,10 @@ class Work:
         """What this session has changed so far, as the actor may see it; in a dry run, what it would change."""
         return [] if self._stamp is None else list(self.history().changes(self._stamp.changeset_id))
 
+    def changeset(self, changeset_id: UUID | str) -> Changeset:
+        """A changeset by its id: who did what, when and why. Raises NotFound."""
+        return self.changesets.get(self.unit, parse_id(changeset_id))
+
     def changes_of(self, changeset_id: UUID | Changeset) -> Iterator[RecordChange]:
         """What a changeset did to each record, as the actor may see it. Raises NotFound."""
         wanted = changeset_id.id if isinstance(changeset_id, Changeset) else parse_id(changeset_id)

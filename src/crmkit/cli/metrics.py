@@ -370,7 +370,7 @@ def _cells(of: str, metric: Metric) -> tuple[Any, ...]:
 
 
 def _table(figures: list[tuple[str, Metric]]) -> Table:
-    keys = ("figure", "variant", "of", "value", "n", "left out", "censored", "interval")
+    keys: tuple[str, ...] = ("figure", "variant", "of", "value", "n", "left out", "censored", "interval")
     rows = [
         (m.name.replace("_", " "), m.variant, of, _value(m), f"{m.n:,}", _counts(m.excluded), m.censored, _interval(m))
         for of, m in figures

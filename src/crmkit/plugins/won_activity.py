@@ -16,7 +16,7 @@ role = "automation"
 def crmkit_after_commit(session: Any, changes: tuple[Committed, ...]) -> None:
     """One note for each deal that the changeset made a won one, unless it imported deals."""
     for changeset_id in {c.changeset_id for c in changes}:
-        if session.changesets.get(session.unit, changeset_id).origin == "import":
+        if session.changeset(changeset_id).origin == "import":
             continue
         won = [
             change.after

@@ -25,7 +25,7 @@ import unicodedata
 
 from crmkit.errors import InvalidValue
 from crmkit.values.money import Money, minor_digits
-from crmkit.values.text import shown
+from crmkit.values.text import hides_digits, shown
 
 __all__ = ["parse_money"]
 
@@ -80,7 +80,9 @@ def parse_money(text: str, default_currency: str | None = None) -> Money:
 
 
 def _plain(text: str) -> str:
-    """The text with one kind of space, quote, minus and digit."""
+    """The text with one kind of space, quote, minus and digit. Raises InvalidValue (``not_an_amount``)."""
+    if hides_digits(text):
+        raise _not_an_amount(text)
     compatible = unicodedata.normalize("NFKC", text).strip()
     return "".join(map(_plain_character, compatible))
 

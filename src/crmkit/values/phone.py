@@ -9,7 +9,7 @@ import unicodedata
 from types import ModuleType
 
 from crmkit.errors import InvalidValue
-from crmkit.values.text import shown
+from crmkit.values.text import hides_digits, shown
 
 __all__ = ["normalise_phone"]
 
@@ -55,6 +55,8 @@ def _written(text: object) -> str:
         raise _bad(text, "it is not text")
     if len(text) > _MAX_LENGTH:
         raise _bad(text, f"it is longer than {_MAX_LENGTH} characters")
+    if hides_digits(text):
+        raise _bad(text, "it has a digit that is none, such as ²")
     plain = unicodedata.normalize("NFKC", text.removeprefix("tel:")).strip()
     written = "".join(map(_ascii, plain))
     if not _WRITTEN.fullmatch(written):

@@ -9,7 +9,7 @@ import unicodedata
 
 from crmkit.errors import InvalidValue
 
-__all__ = ["clean_text", "fold"]
+__all__ = ["clean_text", "fold", "hides_digits"]
 
 _SHOWN = 40
 _SURROGATE = re.compile("[\ud800-\udfff]")
@@ -62,6 +62,15 @@ def _clean_slowly(value: object, max_length: int | None, multiline: bool) -> str
             hint="join the lines, or keep it in a field for long text",
         )
     return text
+
+
+def hides_digits(text: str) -> bool:
+    """Whether NFKC would make digits of something that is none where it stands: 10² is not 102, nor ① a 1."""
+    return any(
+        not character.isdecimal() and any(map(str.isdecimal, unicodedata.normalize("NFKC", character)))
+        for character in text
+        if not character.isascii()
+    )
 
 
 def fold(value: str) -> str:

@@ -20,8 +20,10 @@ HEAD = "Head of Sales"
 TOP = "Sales"
 
 _OWNED = ("account", "contact", "lead", "deal", "activity")
-_SHARED = ("product", "pipeline", "stage", "tag", "user", "team", "segment", "custom_field", "custom_object")
-_LINKS = ("account_contact", "tagging")
+_SHARED = (
+    *("product", "pipeline", "stage", "tag", "tagging", "user", "team", "segment", "custom_field", "custom_object"),
+)
+_LINKS = ("account_contact",)
 
 
 def address_of(name: str) -> str:
