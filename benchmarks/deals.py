@@ -38,7 +38,7 @@ _TAGGING = f"{_HEAD}, tag, record_type, record_type_key, record, origin"
 def write_deals(raw: RawSqlite, count: int) -> None:
     """Writes so many deals, in blocks and in one transaction."""
     author = _Author(raw)
-    with raw.building():
+    with raw.building(("crm_deal", "crm_stage_interval", "crm_activity", "crm_tagging")):
         raw.insert("crm_changeset", CHANGESET, [author.changeset_row()])
         for start in range(0, count, _BLOCK):
             for deal, number in zip(raw.new_ids(min(_BLOCK, count - start)), range(start, count), strict=False):

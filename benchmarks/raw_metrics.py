@@ -16,7 +16,7 @@ from crmkit.analytics.frame import Frame
 from crmkit.analytics.parts import Parts
 from crmkit.analytics.win_curve import ClosingTally, WinCurve, curve_of
 
-__all__ = ["RawFunnel", "funnel", "refresh", "segment", "shuffle", "tag", "win_curve", "win_rates"]
+__all__ = ["RawFunnel", "funnel", "refresh", "segment", "shuffle", "tag", "win_curve", "win_rate", "win_rate_by_amount"]
 
 _WON = 4
 _TAGGING = (
@@ -40,11 +40,13 @@ def funnel(raw: RawSqlite) -> RawFunnel:
     stages = [raw.id(stage) for stage in facts.stages]
     heights = " ".join(f"WHEN ? THEN {place}" for place in range(_WON + 1))
     opens = ", ".join("?" * 4)
+    last = 'max(CASE WHEN "left" IS NULL THEN entered END)'
     sql = (
         "SELECT s.top, s.sound AND (d.outcome = 'open') = s.opens, d.outcome, count(*), sum(d.amount) FROM ("
         f"SELECT deal, max(CASE stage {heights} END) AS top, "
-        'count(*) - count("left") = 1 AND min("left" - entered) >= 0 AND sum(coalesce("left", entered) - entered) = '
-        'max(CASE WHEN "left" IS NULL THEN entered END) - min(entered) AS sound, '
+        'count(*) - count("left") = 1 AND min("left" - entered) >= 0 AND sum("left" - entered) = '
+        f"{last} - min(entered) AND sum({_square('left')} - {_square('entered')}) = "
+        f"{last} % 1000003 * ({last} % 1000003) - min(entered) % 1000003 * (min(entered) % 1000003) AS sound, "
         f'max(CASE WHEN "left" IS NULL AND stage IN ({opens}) THEN 1 ELSE 0 END) = 1 AS opens '
         "FROM crm_stage_interval WHERE tenant_id = ? GROUP BY deal) AS s "
         "JOIN crm_deal AS d ON d.tenant_id = ? AND d.id = s.deal WHERE d.pipeline = ? GROUP BY 1, 2, 3"
@@ -64,6 +66,11 @@ def funnel(raw: RawSqlite) -> RawFunnel:
     return RawFunnel(n, impossible, tuple(zip(counts, sums, strict=True)))
 
 
+def _square(column: str) -> str:
+    """That of a remainder: with sums of these, too, a gap is not taken for an overlap that is as long."""
+    return f'("{column}" % 1000003) * ("{column}" % 1000003)'
+
+
 def win_curve(raw: RawSqlite, frame: Frame) -> WinCurve:
     """The curve of deals grouped by age in days and outcome; the mathematics is crmkit's."""
     sql = (
@@ -78,14 +85,20 @@ def win_curve(raw: RawSqlite, frame: Frame) -> WinCurve:
     return curve_of(ClosingTally(ages, Parts(parts)), frame)
 
 
-def win_rates(raw: RawSqlite) -> tuple[float, float]:
-    """The share won of what was closed: of the deals, of the money."""
-    sql = "SELECT outcome, count(*), sum(amount) FROM crm_deal WHERE tenant_id = ? AND pipeline = ? GROUP BY outcome"
-    found = raw.fetch(sql, (raw.facts.tenant, raw.id(raw.facts.pipeline)))
-    (won, units), (lost, lost_units) = (
-        next((n, int(s)) for o, n, s in found if o == which) for which in ("won", "lost")
-    )
-    return won / (won + lost), units / (units + lost_units)
+def win_rate(raw: RawSqlite) -> float:
+    """The share won of the deals that were closed."""
+    counts = dict(raw.fetch(_CLOSED.format("count(*)"), (raw.facts.tenant, raw.id(raw.facts.pipeline))))
+    return float(counts["won"] / (counts["won"] + counts["lost"]))
+
+
+def win_rate_by_amount(raw: RawSqlite) -> float:
+    """The share won of the money of deals that were closed."""
+    found = raw.fetch(_CLOSED.format("sum(amount)"), (raw.facts.tenant, raw.id(raw.facts.pipeline)))
+    sums = {outcome: int(units or 0) for outcome, units in found}
+    return sums["won"] / (sums["won"] + sums["lost"])
+
+
+_CLOSED = "SELECT outcome, {} FROM crm_deal WHERE tenant_id = ? AND pipeline = ? GROUP BY outcome"
 
 
 def segment(raw: RawSqlite) -> int:

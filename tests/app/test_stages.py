@@ -452,3 +452,21 @@ def test_a_deal_is_split_as_a_whole(crm: CRM) -> None:
         assert shares() == {}
     with crm.session("bo@acme.example") as me, pytest.raises(NotFound):
         me.deals.split(deal, {bo: 100})
+
+
+def test_who_may_not_read_where_a_deal_is_or_what_it_is_worth_does_not_read_it_of_its_past(crm: CRM) -> None:
+    hire(crm, "eve@acme.example", pipeline="read", stage="read")
+    hire(crm, "max@acme.example", pipeline="read", stage="read")
+    with crm.session(ADMIN) as me:
+        for name, hidden in (("eve", "amount"), ("max", "stage")):
+            role = me.roles.one(name=f"role of {name}@acme.example")
+            fields = [f.key for f in me.type_of("deal").fields if f.key != hidden]
+            me.records("grant").create(role=role, on="deal", action="read", scope="all", fields=fields)
+        deal = me.deals.create(name="Rollout", amount=Money(7, "EUR"))
+    with crm.session("eve@acme.example") as me:
+        assert [i.amount for i in me.deals.intervals(deal.id)] == [None]
+        assert [spell.amount for spell in me.metrics().spells()] == [None]
+        assert me.metrics().funnel(amounts="then").steps[0].amount.value is None
+    with crm.session("max@acme.example") as me:
+        assert me.deals.intervals(deal.id) == ()
+        assert list(me.metrics().spells()) == []

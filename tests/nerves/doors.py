@@ -13,9 +13,11 @@ from uuid import UUID
 
 import attrs
 
-from crmkit import CRM, F, Money, in_segment
+from crmkit import CRM, F, Money, Period, in_segment
 from crmkit.app.collection import Collection
+from crmkit.app.deals import Deals, Pipelines
 from crmkit.app.facades import Fields, Objects
+from crmkit.app.metrics import Metrics
 from crmkit.app.query import Query
 from crmkit.app.segments import Segments
 from crmkit.app.session import Session
@@ -74,6 +76,7 @@ CRM_DOORS: dict[str, Door | str] = {
     "listeners": lambda me, w: w.crm.listeners("crmkit_before_change", "deal"),
     "migrate": "done once, before there are records",
     "plugins": lambda me, w: w.crm.plugins.names,
+    "policy": lambda me, w: w.crm.policy(me, w.who, me.schema).may("deal", "read"),
     "record_classes": lambda me, w: [c.__name__ for c in w.crm.record_classes],
     "registry": lambda me, w: w.crm.registry.state(me.unit, me.tenant.id).zone,
     "session": lambda me, w: use(w, lambda other: other.accounts.count()),
@@ -95,6 +98,7 @@ SESSION_DOORS: dict[str, Door | str] = {
     "causation": lambda me, w: me.causation,
     "changes": lambda me, w: (me.accounts.create(name="new NORTH"), me.changes)[1],
     "changes_of": lambda me, w: list(me.changes_of(w.first_changeset)),
+    "changeset": lambda me, w: me.changeset(w.first_changeset),
     "changeset_id": lambda me, w: me.changeset_id,
     "changesets": lambda me, w: (me.changesets.latest(me.unit), list(me.changesets.touched(me.unit, w.changeset))),
     "checks": lambda me, w: me.checks("account"),
@@ -113,10 +117,14 @@ SESSION_DOORS: dict[str, Door | str] = {
     "judge": lambda me, w: [me.judge.sees("account", r) for r in me.system_reader.by_ids("account", [w.account])],
     "listeners": lambda me, w: me.listeners("crmkit_before_change", "deal"),
     "log": lambda me, w: me.log(),
+    "may_do": lambda me, w: [me.may_do("account", "update", a) for a in me.accounts],
     "may_read": lambda me, w: [me.may_read("account", f, a) for a in me.accounts for f in ("name", "code")],
     "may_set": lambda me, w: [me.may_set("account", f, "update", a) for a in me.accounts for f in ("name", "code")],
     "may_write": lambda me, w: me.may_write(),
+    "meets": lambda me, w: [me.meets("account", {"tag": "tag NORTH"}, a) for a in me.accounts],
+    "metrics": "see Metrics",
     "note": _NO_DATA,
+    "now": lambda me, w: me.now.year,
     "objects": "see Objects",
     "origin": lambda me, w: me.origin,
     "parser": lambda me, w: me.parser("account").change({"name": "x"}),
@@ -124,6 +132,7 @@ SESSION_DOORS: dict[str, Door | str] = {
     "present_reader": lambda me, w: list(me.present_reader().records("account")),
     "readable_fields": lambda me, w: [f.key for f in me.readable_fields("account")],
     "reader": lambda me, w: list(me.reader.records("account")),
+    "reader_as_of": lambda me, w: list(me.reader_as_of(LATER).records("account")),
     "reading": lambda me, w: list(me.reading(me.view).records("deal")),
     "reason": lambda me, w: me.reason,
     "records": lambda me, w: list(me.records("vessel")),
@@ -133,6 +142,7 @@ SESSION_DOORS: dict[str, Door | str] = {
     "started_at": lambda me, w: me.started_at,
     "state": lambda me, w: (me.state.zone, me.state.currency),
     "system_reader": lambda me, w: [list(me.system_reader.records(key)) for key in ("account", "deal", "lead", "user")],
+    "taking_back": "a frame of undo, which is tried as a verb",
     "tenant": lambda me, w: me.tenant.key,
     "tenant_schema": lambda me, w: sorted(me.tenant_schema.segments),
     "today": lambda me, w: me.today.year,
@@ -140,6 +150,7 @@ SESSION_DOORS: dict[str, Door | str] = {
     "type_key_of": lambda me, w: [me.type_key_of(v) for v in me.records("vessel")],
     "type_of": lambda me, w: [f.key for f in me.type_of("account").fields],
     "undo": lambda me, w: me.undo(w.changeset),
+    "undoing": lambda me, w: me.undoing,
     "unique_keys": lambda me, w: [[f.key for f in fields] for fields in me.unique_keys("user")],
     "unit": "takes prepared statements, each of which binds the tenant that is given with it",
     "view": lambda me, w: me.view.reading,
@@ -214,6 +225,62 @@ SEGMENTS_DOORS: dict[str, Door | str] = {
     "worklist": lambda me, w: me.segments.worklist(Money(1, "EUR"), on="account"),
 }
 
+DEALS_DOORS: dict[str, Door | str] = {
+    "clocks": lambda me, w: [me.deals.clocks(deal).rotten for deal in me.deals],
+    "intervals": lambda me, w: [i.kind for i in me.deals.intervals(w.deal)],
+}
+
+PIPELINES_DOORS: dict[str, Door | str] = {
+    "versions": lambda me, w: [[s.name for s in v.stages] for p in me.pipelines for v in me.pipelines.versions(p)],
+}
+
+METRICS_DOORS: dict[str, Door | str] = {
+    "attainment": lambda me, w: told(me.metrics().attainment({w.clerk: Money(9, "EUR")}, YEAR).team),
+    "backtest": lambda me, w: told(me.metrics(currency="EUR").backtest(2)),
+    "calibration": lambda me, w: told(me.metrics().calibration()),
+    "categories": lambda me, w: told(me.metrics().categories()),
+    "cohort_conversion": lambda me, w: told(me.metrics().cohort_conversion("new", YEAR, mature=1)),
+    "cohort_curve": lambda me, w: me.metrics().cohort_curve("new", YEAR).n,
+    "condition": _NO_DATA,
+    "coverage": lambda me, w: told(me.metrics().coverage(Money(9, "EUR"), YEAR).coverage),
+    "cycle": lambda me, w: told(me.metrics().cycle().median),
+    "deals": lambda me, w: sorted(me.metrics().deals(), key=lambda fact: fact.id),
+    "dwell": lambda me, w: [(s.name, s.median.n, s.median.censored) for s in me.metrics().dwell()],
+    "faults": lambda me, w: me.metrics().faults(),
+    "flow_conversion": lambda me, w: told(me.metrics().flow_conversion("new", YEAR)),
+    "frame": lambda me, w: me.metrics().frame.scope,
+    "funnel": lambda me, w: [told(me.metrics(members=listed).funnel()) for listed in (False, True)],
+    "pipeline": lambda me, w: me.metrics().pipeline,
+    "reader": "the session's",
+    "response_time": lambda me, w: told(me.metrics().response_time().p50),
+    "session": "see Session",
+    "simulate": lambda me, w: told(me.metrics().simulate(seed=1).p50),
+    "spells": lambda me, w: list(me.metrics().spells()),
+    "stage_forecast": lambda me, w: told(me.metrics().stage_forecast()),
+    "stages": lambda me, w: [stage.name for stage in me.metrics().stages],
+    "start": _NO_DATA,
+    "stock_ratio": lambda me, w: told(me.metrics().stock_ratio("new", "won")),
+    "velocity": lambda me, w: told(me.metrics().velocity().velocity),
+    "weighted": lambda me, w: [told(me.metrics(members=listed).weighted()) for listed in (False, True)],
+    "where": _NO_DATA,
+    "win_curve": lambda me, w: [told(me.metrics(members=listed).win_curve()) for listed in (False, True)],
+    "win_rate": lambda me, w: [told(me.metrics(members=listed).win_rate()) for listed in (False, True)],
+}
+
+YEAR = Period.year(2024)
+
+
+def told(result: Any) -> Any:
+    """A result as plain data, but for the instant at which it was asked."""
+
+    def timeless(node: Any) -> Any:
+        if isinstance(node, Mapping):
+            return {key: timeless(value) for key, value in node.items() if key != "as_of"}
+        return [timeless(item) for item in node] if isinstance(node, list | tuple) else node
+
+    return timeless(result.to_dict())
+
+
 FIELDS_DOORS: dict[str, Door | str] = {
     "add": lambda me, w: me.fields.add("account", "size", Integer(), indexed=True),
     "change": lambda me, w: me.fields.change("account", "code", label="Code NORTH"),
@@ -249,6 +316,7 @@ COMMAND_DOORS: dict[str, Door | str] = {
     "custom_field.change": "see Fields.change",
     "custom_field.remove": "see Fields.remove",
     "custom_object.add": "see Objects.add",
+    "deal.split": lambda me, w: me.deals.split(w.deal, {w.clerk: 100}),
     "deal.move": lambda me, w: me.deals.move(w.deal, to="won", on=date(2024, 5, 2)),
     "segment.make_rfm": "see Segments.make_rfm",
     "segment.make_tiers": "see Segments.make_tiers",
@@ -263,6 +331,9 @@ DOORS: dict[str, dict[str, Door | str]] = {
     "Collection": COLLECTION_DOORS,
     "Query": QUERY_DOORS,
     "Segments": SEGMENTS_DOORS,
+    "Deals": DEALS_DOORS,
+    "Pipelines": PIPELINES_DOORS,
+    "Metrics": METRICS_DOORS,
     "Fields": FIELDS_DOORS,
     "Objects": OBJECTS_DOORS,
     "Tenants": TENANTS_DOORS,
@@ -293,17 +364,23 @@ def public_names(crm: CRM, me: Session) -> dict[str, set[str]]:
     things = {
         "CRM": crm,
         "Session": me,
-        "Collection": me.deals,
+        "Collection": me.accounts,
         "Query": me.deals.where(),
         "Segments": me.segments,
+        "Deals": me.deals,
+        "Pipelines": me.pipelines,
+        "Metrics": me.metrics(),
         "Fields": me.fields,
         "Objects": me.objects,
         "Tenants": crm.tenants,
     }
-    for name, kind in zip(things, (CRM, Session, Collection, Query, Segments, Fields, Objects, Tenants), strict=True):
+    kinds = (CRM, Session, Collection, Query, Segments, Deals, Pipelines, Metrics, Fields, Objects, Tenants)
+    for name, kind in zip(things, kinds, strict=True):
         assert isinstance(things[name], kind)
     found = {name: {n for n in dir(thing) if not n.startswith("_")} for name, thing in things.items()}
     found["Segments"] -= found["Collection"] - {"delete"}
+    found["Deals"] -= found["Collection"]
+    found["Pipelines"] -= found["Collection"]
     return {**found, "command": set(crm.commands.by_name)}
 
 

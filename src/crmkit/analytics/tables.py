@@ -4,8 +4,8 @@ Each function answers for the deals that the reader's actor may read and that me
 tally of the single facts. ``where`` is a condition on deals.
 """
 
-from collections.abc import Hashable, Iterator, Sequence
-from datetime import date, datetime
+from collections.abc import Hashable, Iterator, Mapping, Sequence
+from datetime import date, timedelta
 from typing import Any
 
 import attrs
@@ -14,7 +14,6 @@ from sqlalchemy import (
     ColumnElement,
     Integer,
     Select,
-    Text,
     bindparam,
     case,
     func,
@@ -25,11 +24,13 @@ from sqlalchemy import (
 )
 
 from crmkit.analytics import funnel, win_curve, win_rate
-from crmkit.analytics.facts import DealFact, Outcome, Spell, StageFact
+from crmkit.analytics.columns import NO_NUMBER, Stay, days_of, identity, money, sound, stand_in, term, within
+from crmkit.analytics.facts import DealFact, Spell, StageFact
 from crmkit.analytics.faults import deals_of, find_faults
 from crmkit.analytics.frame import Frame
-from crmkit.analytics.funnel import WON, FunnelTally, StepTally
-from crmkit.analytics.ladder import Ladder, Order, Reaching, ladder
+from crmkit.analytics.funnel import FunnelTally
+from crmkit.analytics.ladder import Order, Reaching, ladder
+from crmkit.analytics.masks import Masked
 from crmkit.analytics.parts import Parts
 from crmkit.analytics.shares import bounds_of
 from crmkit.analytics.totals import Totals
@@ -37,48 +38,49 @@ from crmkit.analytics.win_curve import ClosingTally
 from crmkit.analytics.win_rate import Counting, WinTally
 from crmkit.errors import InvalidQuery
 from crmkit.query.lift import Lifted
-from crmkit.schema.types import Date, DateTime
 from crmkit.store.plans import Draft, Plan
 from crmkit.store.reader import Reader
-from crmkit.values import Money, Period, from_days, from_micros, zone
-from crmkit.values.clock import offsets
+from crmkit.values import Money, Period, from_days, from_micros, to_days, to_micros, zone
 
 __all__ = ["MAX_STAGES", "closings", "outcomes", "reached", "spells"]
 
 MAX_STAGES = 60
 """Stages that fit in the bits of a 64-bit integer, with room to spare."""
 
-_DAY = 86_400_000_000
-_FIRST_YEAR, _YEARS = 1970, 130
-_UNBOUNDED = 2**62
+_SOME_DAY = date(2000, 1, 1)
+_ONWARD = ("open", "won")
+_LISTED = 512
+_NAMES = tuple(f"deal{i}" for i in range(_LISTED))
+_LISTS: tuple[Any, ...] = tuple(bindparam(name) for name in _NAMES)
 
 
 def outcomes(reader: Reader, where: Lifted, period: Period | None, frame: Frame, by: Counting = "closed") -> WinTally:
     """The tally of :mod:`~crmkit.analytics.win_rate`."""
+    dated = frame.rates is not None
+    created_in = period is not None and by == "created"
+    closed_in = period is not None and by == "closed"
 
     def make() -> Plan:
         draft = Draft(reader.view, "deal")
         conditions = draft.conditions(where)
-        amount, currency = _money(draft)
-        created = _term(draft, "created_at")
-        terms = {
-            "outcome": _term(draft, "outcome"),
-            "closed_on": _term(draft, "closed_on"),
-            "inside": case((created.between(bindparam("since"), bindparam("until")), 1), else_=0),
-            "currency": currency,
-        }
-        return draft.finish(reader.database, _grouped(draft, conditions, terms, amount))
+        amount, currency = money(draft)
+        closed = term(draft, "closed_on")
+        terms = {"outcome": term(draft, "outcome"), "currency": currency}
+        if dated or closed_in:
+            terms["closed_on"] = closed if dated else stand_in(closed)
+        if created_in:
+            terms["inside"] = within(term(draft, "created_at"), "since", "until")
+        return _grouped(reader, draft, conditions, terms, amount)
 
-    since, until = bounds_of(period, frame)
-    bounds = {"since": _whole(since), "until": _whole(until) - 1}
     counts: dict[str, int] = {}
     totals = {"won": Totals(), "lost": Totals()}
-    for outcome, closed, inside, currency, n, counted, units in _rows(reader, "outcomes", where, make, bounds):
-        closed_on = None if closed is None else from_days(closed)
-        part = win_rate.part_of(outcome, closed_on, bool(inside), period, by)
+    shape = ("outcomes", dated, created_in, closed_in)
+    for key, n, *sums in _groups(reader, shape, where, make, _bounds(period, frame)):
+        closed_on = _day(key.get("closed_on"))
+        part = win_rate.part_of(key["outcome"], closed_on, bool(key.get("inside")), period, by)
         counts[part] = counts.get(part, 0) + n
         if part in totals:
-            totals[part] += _totals(currency, closed_on, n, counted, units)
+            totals[part] += _totals(key["currency"], closed_on if dated else None, n, *sums)
     return WinTally(by, Parts(counts), totals["won"], totals["lost"])
 
 
@@ -93,31 +95,46 @@ def closings(
     def make() -> Plan:
         draft = Draft(reader.view, "deal")
         conditions = draft.conditions(where)
-        day, instant = _days(draft, start, frame.zone)
+        day, instant = days_of(draft, start, frame.zone)
+        outcome, closed = term(draft, "outcome"), term(draft, "closed_on")
         terms = {
-            "outcome": _term(draft, "outcome"),
-            "closed_on": _term(draft, "closed_on"),
-            "day": day,
-            "instant": instant,
+            "outcome": outcome,
+            "age": case((outcome == "open", bindparam("today", type_=BigInteger)), else_=closed) - day,
+            "inside": case((day.is_not(None), 1)) if period is None else within(day, "first", "last"),
         }
-        return draft.finish(reader.database, _grouped(draft, conditions, terms, None))
+        if instant is not None:
+            # Of the few deals that are not told by their age alone.
+            terms |= {"instant": instant, "closed_on": case((instant.is_not(None), closed))}
+        return _grouped(reader, draft, conditions, terms)
 
-    today, tz = frame.today, zone(frame.zone)
     counts: dict[str, int] = {}
     ages: dict[int, dict[Hashable, int]] = {}
-    for outcome, closed, day, instant, n in _rows(reader, ("closings", start, frame.zone), where, make):
-        if day is None and instant is None:
-            part, days = "no_start", 0
-        else:
-            created = from_days(day) if day is not None else from_micros(instant).astimezone(tz).date()
-            end = today if outcome == "open" else None if closed is None else from_days(closed)
-            part, days = win_curve.part_of(outcome, created, end, period)
+    binds = {**_bounds(period, frame), "today": to_days(frame.today)}
+    shape = ("closings", start, frame.zone, period is None)
+    for key, n in _groups(reader, shape, where, make, binds):
+        part, days = _closing(key, period, frame)
         counts[part] = counts.get(part, 0) + n
-        if part == outcome:
+        if part == key["outcome"]:
             at = ages.setdefault(days, {})
-            key = None if part == "open" else part
-            at[key] = at.get(key, 0) + n
+            end = None if part == "open" else part
+            at[end] = at.get(end, 0) + n
     return ClosingTally(ages, Parts(counts))
+
+
+def _closing(key: Mapping[str, Any], period: Period | None, frame: Frame) -> tuple[str, int]:
+    """The part that deals of an age come to, and the age; by the instant at which it begins, where there is one."""
+    outcome, age, instant = key["outcome"], key["age"], key.get("instant")
+    if instant is not None:
+        created = from_micros(instant).astimezone(zone(frame.zone)).date()
+        end = frame.today if outcome == "open" else _day(key["closed_on"])
+        return win_curve.part_of(outcome, created, end, period)
+    if key["inside"] is None:
+        return "no_start", 0
+    # What part it is depends on the age alone, so any day in the period, or outside it, stands for the one it was.
+    after = _SOME_DAY if period is None else period.end
+    created = after - timedelta(days=key["inside"])
+    end = None if age is None else created - timedelta(days=age < 0)
+    return win_curve.part_of(outcome, created, end, period)[0], age or 0
 
 
 def reached(
@@ -138,173 +155,140 @@ def reached(
     """
     if len(stages) > MAX_STAGES:
         raise InvalidQuery(f"a funnel has {MAX_STAGES} stages at most", code="too_many_stages")
-    since, until = bounds_of(period, frame)
-    binds: dict[str, Any] = {"since": _whole(since), "until": _whole(until) - 1}
-    binds |= {f"stage{i}": reader.view.codec.id_in(stage.id) for i, stage in enumerate(stages)}  # type: ignore[arg-type]
-    binds |= {f"opens{i}": int(stage.kind == "open") for i, stage in enumerate(stages)}
-    dated = frame.rates is not None
-    shape = ("reached", len(stages), order, dated)
+    # From the lowest up, so that of several bits the greatest is that of the furthest stage.
+    ranked = sorted(stages, key=lambda stage: (stage.kind in _ONWARD, stage.position))
+    heights = [stage.position for stage in ranked if stage.kind in _ONWARD]
+    furthest = reaching == "implied" and order == "now" and len(set(heights)) == len(heights)
+    binds = {**_bounds(period, frame), "now": to_micros(frame.as_of), **_stage_binds(reader, ranked)}
+    form = _Form(
+        len(ranked), len(ranked) - len(heights), furthest, order == "then", frame.rates is not None, period is not None
+    )
 
     def make() -> Plan:
-        draft = Draft(reader.view, "deal")
-        return draft.finish(reader.database, _reached(draft, where, len(stages), order, dated))
+        return _reached(reader, Draft(reader.view, "deal"), where, form)
 
-    rungs = ladder(stages, order)
-    keys: list[Hashable | None] = [*(rung.id for rung in rungs.rungs), WON]
-    counts = _Reached(stages, rungs, reaching, keys)
+    counts = Masked(ranked, ladder(stages, order), reaching)
     excluded: dict[str, int] = {}
-    odd = False
-    for mask, top, whole, inside, outcome, closed, currency, n, counted, units in _rows(
-        reader, shape, where, make, binds
-    ):
-        if not whole:
-            odd = True
-        elif not inside:
+    odd: list[Any] = []
+    for key, n, *sums in _groups(reader, ("reached", form), where, make, binds):
+        mask, outcome = key["mask"], key["outcome"]
+        if key["odd"] is not None:
+            odd.append(key["odd"])
+        elif key.get("inside") == 0:
             excluded["outside_period"] = excluded.get("outside_period", 0) + n
         elif mask is None and not (outcome == "won" and reaching == "implied"):
             excluded["no_history"] = excluded.get("no_history", 0) + n
         else:
-            on = None if closed is None or outcome == "open" else from_days(closed)
-            counts.add(outcome, int(mask or 0), top, n, _totals(currency, on, n, counted, units))
+            on = None if outcome == "open" else _day(key.get("closed_on"))
+            counts.add(outcome, mask or 0, key.get("top"), n, _totals(key["currency"], on, n, *sums))
     tally = FunnelTally(steps=counts.steps, n=counts.n, excluded=excluded)
-    return tally + _one_by_one(reader, where, stages, frame, binds, reaching, order, period) if odd else tally
+    for start in range(0, len(odd), _LISTED):
+        deals, history = _one_by_one(reader, where, ranked, odd[start : start + _LISTED])
+        faulty = deals_of(find_faults(deals, history, stages, frame))
+        policy: Any = {"reaching": reaching, "order": order, "period": period}
+        tally += funnel.tally(deals, history, stages, frame, faulty=faulty, **policy)
+    return tally
 
 
 def spells(reader: Reader, where: Lifted, stages: Sequence[StageFact], block: int = 2_000) -> Iterator[Spell]:
     """The intervals of readable deals in these stages, in the order of deals, in constant memory."""
-    binds = {f"stage{i}": reader.view.codec.id_in(stage.id) for i, stage in enumerate(stages)}  # type: ignore[arg-type]
 
     def make() -> Plan:
         draft = Draft(reader.view, "deal")
-        stay = _Stay(draft, len(stages))
-        identity = draft.source.record_id(draft.source.type.by_key["id"])
         # A list of ids rather than a join, which no database can do well on the two arms each side has in the past.
-        readable = select(identity).select_from(draft.source.selectable).where(*draft.conditions(where))
-        statement = (
-            select(stay.deal, stay["stage"], stay["position"], stay["kind"], stay["entered"], stay["left"])
-            .add_columns(*stay.money())
-            .where(*stay.conditions, stay.deal.in_(readable))
-            .order_by(stay.deal, stay["entered"])
-        )
-        return draft.finish(reader.database, statement)
+        readable = select(identity(draft)).select_from(draft.source.selectable).where(*draft.conditions(where))
+        return draft.finish(reader.database, _spells(draft, len(stages), readable))
 
-    key = reader.view.key("metric", ("spells", len(stages)), where.shape)
-    plan = reader.shelf.get(key, make)
-    id_out = reader.view.codec.id_out
-    parameters = {**reader.view.parameters(plan, where.values), **binds}
+    plan = reader.shelf.get(reader.view.key("metric", ("spells", len(stages)), where.shape), make)
+    parameters = {**reader.view.parameters(plan, where.values), **_stage_binds(reader, stages)}
     for rows in reader.unit.stream(plan.statement, parameters, block):
-        for deal, stage, position, kind, entered, left, units, currency in rows:
-            yield Spell(
-                deal=id_out(deal),
-                stage=id_out(stage),
-                entered=from_micros(entered),
-                left=None if left is None else from_micros(left),
-                position=position,
-                kind=kind,
-                amount=None if units is None else Money.from_units(units, currency),
-            )
+        yield from (_spell(row, reader.view.codec.id_out) for row in rows)
 
 
-# ------------------------------------------------------------------------------------------------------------- columns
+def _one_by_one(
+    reader: Reader, where: Lifted, stages: Sequence[StageFact], ids: Sequence[Any]
+) -> tuple[list[DealFact], list[Spell]]:
+    """Some deals, and their intervals in these stages."""
 
+    def deals() -> Plan:
+        draft = Draft(reader.view, "deal")
+        # They were found by the condition just now; with it SQLite would go through all that meet it.
+        return draft.finish(reader.database, _deals(draft, [*draft.source.conditions, identity(draft).in_(_LISTS)]))
 
-def _term(draft: Draft, key: str) -> ColumnElement[Any]:
-    """A field of the deal as it is compared, as far as the actor may read it."""
-    return draft.binder.column((key,), "deal").scalar(draft.context, draft.source)[0]
+    def history() -> Plan:
+        draft = Draft(reader.view, "deal")
+        return draft.finish(reader.database, _spells(draft, len(stages), _LISTS))
 
-
-def _money(draft: Draft) -> tuple[ColumnElement[Any], Any]:
-    """Units and currency of the amount; nobody's, where the actor may not read it."""
-    if draft.view.guard.field("deal", "amount") is False:
-        return literal(None, BigInteger), literal(None, Text)
-    return draft.binder.column(("amount",), "deal").scalar(draft.context, draft.source)
-
-
-def _days(draft: Draft, start: str, zone_name: str) -> tuple[ColumnElement[Any], ColumnElement[Any]]:
-    """The day on which a field's value is, and, where a table of offsets does not reach, its instant."""
-    column = draft.binder.column(tuple(start.split(".")), "deal")
-    value = column.scalar(draft.context, draft.source)[0]
-    nothing = literal(None, BigInteger)
-    if isinstance(column.field.type, Date):
-        return value, nothing
-    if not isinstance(column.field.type, DateTime):
-        raise InvalidQuery(
-            f"{start} is no date", code="not_a_date", field=column.field.key, hint="a Date or DateTime field"
-        )
-    known = offsets(zone(zone_name), _FIRST_YEAR, _YEARS)
-    # The first year of the table is left to Python: local days before 1970 would be negative, and division differ.
-    within = value.between(known[0][0] + 2 * _DAY, known[-1][0] + 365 * _DAY)
-    return case((within, (value + _offset(value, known)) // literal(_DAY, BigInteger))), case((~within, value))
-
-
-def _offset(value: ColumnElement[Any], known: Sequence[tuple[int, int]]) -> ColumnElement[Any]:
-    """The offset at an instant by halving: eight comparisons for the 241 offsets of Berlin."""
-    if len(known) == 1:
-        return literal(known[0][1], BigInteger)
-    half = len(known) // 2
-    earlier = value < literal(known[half][0], BigInteger)
-    return case((earlier, _offset(value, known[:half])), else_=_offset(value, known[half:]))
-
-
-class _Stay:
-    """An occurrence of stage intervals, those of the draft's deals, whoever may read them."""
-
-    def __init__(self, draft: Draft, stages: int) -> None:
-        self._source = draft.context.sources.open("stage_interval")
-        self._fields = self._source.type.by_key
-        self.deal = self["deal"]
-        among = self["stage"].in_([bindparam(f"stage{i}") for i in range(stages)])
-        self.conditions = (*self._source.conditions, among)
-
-    def __getitem__(self, key: str) -> ColumnElement[Any]:
-        field = self._fields[key]
-        return self._source.part(field, field.type.compare)
-
-    def money(self) -> tuple[ColumnElement[Any], ColumnElement[Any]]:
-        """Units and currency of the amount then."""
-        field = self._fields["amount"]
-        return self._source.part(field, 0), self._source.part(field, 1)
+    # The list is filled up with its last id, so that there is one statement for any number of deals.
+    listed = {name: ids[min(i, len(ids) - 1)] for i, name in enumerate(_NAMES)}
+    binds = {**_stage_binds(reader, stages), **listed}
+    id_out = reader.view.codec.id_out
+    return (
+        [_fact(row, id_out) for row in _rows(reader, "odd deals", where, deals, listed)],
+        [_spell(row, id_out) for row in _rows(reader, ("odd spells", len(stages)), where, history, binds)],
+    )
 
 
 # ---------------------------------------------------------------------------------------------------------- statements
 
 
 def _grouped(
+    reader: Reader,
     draft: Draft,
     conditions: Sequence[ColumnElement[bool]],
     terms: dict[str, ColumnElement[Any]],
-    amount: ColumnElement[Any] | None,
-) -> Select[Any]:
+    amount: ColumnElement[Any] | None = None,
+) -> Plan:
     """Deals counted by terms, and their amounts counted and summed."""
     # Terms are computed in a subquery and grouped by name: with parameters in them, PostgreSQL would not recognise
     # the same term in SELECT and GROUP BY.
-    labelled = [term.label(name) for name, term in terms.items()]
+    labelled = [each.label(name) for name, each in terms.items()]
     if amount is not None:
         labelled.append(amount.label("amount"))
     inner = select(*labelled).select_from(draft.source.selectable).where(*conditions).subquery()
-    groups = [inner.c[name] for name in terms]
-    sums = [] if amount is None else [func.count(inner.c["amount"]), func.sum(inner.c["amount"])]
-    return select(*groups, func.count(), *sums).group_by(*groups)
+    return _counted(reader, draft, inner, tuple(terms))
 
 
-def _reached(draft: Draft, where: Lifted, stages: int, order: Order, dated: bool) -> Select[Any]:
-    """Deals grouped by the stages they were in, one bit for each, and by what else a funnel needs."""
-    deal = _by_deal(draft, where, stages, order, dated)
-    groups = [deal.c[name] for name in ("mask", "top", "whole", "inside", "outcome", "closed_on", "currency")]
-    return select(*groups, func.count(), func.count(deal.c["amount"]), func.sum(deal.c["amount"])).group_by(*groups)
+def _counted(reader: Reader, draft: Draft, inner: Any, names: tuple[str, ...]) -> Plan:
+    groups = [inner.c[name] for name in names]
+    sums = [func.count(inner.c["amount"]), func.sum(inner.c["amount"])] if "amount" in inner.c else []
+    return draft.finish(reader.database, select(*groups, func.count(), *sums).group_by(*groups), names)
 
 
-def _by_deal(draft: Draft, where: Lifted, stages: int, order: Order, dated: bool) -> Any:
-    """One row a deal: ``whole`` is 1 where its intervals follow one another without a gap up to the one it is in."""
-    deals, stays = _deals(draft, where, dated), _stays(draft, stages, order)
+@attrs.frozen
+class _Form:
+    """What a statement of :func:`reached` is made for: how many stages, and how many of them, the first, lead to no win;
+    the furthest or all a deal was in; the positions kept then; amounts by day; a period.
+    """
+
+    stages: int
+    ends: int
+    furthest: bool
+    then: bool
+    dated: bool
+    period: bool
+
+
+def _reached(reader: Reader, draft: Draft, where: Lifted, form: _Form) -> Plan:
+    """Deals grouped by the stages they were in, one bit for each, and by what else a funnel needs.
+
+    A deal whose intervals do not follow one another without a gap, up to the one it is in, is a group of its own.
+    """
     beside = _joined if draft.view.reading == "live" else _united
-    row = beside(deals, stays)
-    closed_early = (row.c["outcome"] != "open") & (row.c["opens"] == 1)
-    return select(
-        *(row.c[name] for name in ("id", "mask", "top", "created", *_OF_DEALS)),
-        case((row.c["sound"].is_(None), 1), (closed_early, 0), else_=row.c["sound"]).label("whole"),
-        case((row.c["created"].between(bindparam("since"), bindparam("until")), 1), else_=0).label("inside"),
-    ).subquery()
+    row = beside(_deals(draft, draft.conditions(where)).subquery(), _stays(draft, form)).c
+    lacking = row["sound"].is_(None) & (row["outcome"] == "open")
+    closed_early = (row["outcome"] != "open") & (row["opens"] == 1)
+    # No more than is asked for: each column makes the sorting dearer.
+    terms = {
+        "mask": row["mask"],
+        "odd": case((lacking | closed_early | (row["sound"] == 0), row["id"])),
+        **{name: row[name] for name in ("outcome", "currency")},
+        **({"top": row["top"]} if form.then else {}),
+        **({"inside": within(row["created"], "since", "until")} if form.period else {}),
+        **({"closed_on": row["closed_on"]} if form.dated else {}),
+    }
+    deal = select(row["amount"], *(each.label(name) for name, each in terms.items())).subquery()
+    return _counted(reader, draft, deal, tuple(terms))
 
 
 _OF_DEALS = ("outcome", "closed_on", "currency", "amount")
@@ -334,44 +318,33 @@ def _united(deals: Any, stays: Any) -> Any:
     )
 
 
-def _deals(draft: Draft, where: Lifted, dated: bool) -> Any:
-    """One row for each readable deal."""
-    amount, currency = _money(draft)
-    return (
-        select(
-            draft.source.record_id(draft.source.type.by_key["id"]).label("id"),
-            _term(draft, "created_at").label("created"),
-            _term(draft, "outcome").label("outcome"),
-            (_term(draft, "closed_on") if dated else literal(None, BigInteger)).label("closed_on"),
-            currency.label("currency"),
-            amount.label("amount"),
-        )
-        .select_from(draft.source.selectable)
-        .where(*draft.conditions(where))
-        .subquery()
-    )
+def _deals(draft: Draft, conditions: Sequence[ColumnElement[bool]]) -> Select[Any]:
+    """One row for each deal that meets the conditions."""
+    amount, currency = money(draft)
+    terms = {name: term(draft, key) for name, key in (("created", "created_at"), ("outcome", "outcome"))}
+    terms |= {"closed_on": term(draft, "closed_on"), "currency": currency, "amount": amount}
+    labelled = [each.label(name) for name, each in terms.items()]
+    return select(identity(draft).label("id"), *labelled).select_from(draft.source.selectable).where(*conditions)
 
 
-def _stays(draft: Draft, stages: int, order: Order) -> Any:
+def _stays(draft: Draft, form: _Form) -> Any:
     """One row for each deal with intervals: the stages it was in, one bit for each, and whether they make sense."""
-    stay = _Stay(draft, stages)
-    entered, left, stage = stay["entered"], stay["left"], stay["stage"]
-    here = [stage == bindparam(f"stage{i}") for i in range(stages)]
+    stay = Stay(draft, form.stages)
+    entered, left = stay["entered"], stay["left"]
+    # The stages where deals end come last, since most rows are of others.
+    names = [(bindparam(f"stage{i}"), i) for i in sorted(range(form.stages), key=lambda i: i < form.ends)]
+    bits = [(name, literal(1 << i, BigInteger)) for name, i in names]
     # A sum of greatest bits: sum(DISTINCT bit) keeps a tree for each deal and takes a third longer.
-    bits = [func.max(case((is_here, literal(1 << i, BigInteger)), else_=0)) for i, is_here in enumerate(here)]
-    opens = case(*((is_here, bindparam(f"opens{i}", type_=Integer)) for i, is_here in enumerate(here)))
-    further = case((stay["kind"].in_(["open", "won"]), stay["position"]))
-    spent = func.sum(func.coalesce(left, entered) - entered)
-    span = func.max(case((left.is_(None), entered))) - func.min(entered)
-    sound = case(
-        (func.count() - func.count(left) != 1, 0), (func.min(left - entered) < 0, 0), (spent != span, 0), else_=1
-    )
+    each = [func.max(case(bit, value=stay["stage"], else_=0)) for bit in bits]
+    mask = func.max(case(*bits, value=stay["stage"])) if form.furthest else _sum(each)
+    opens = case(*((name, bindparam(f"opens{i}", type_=Integer)) for name, i in names), value=stay["stage"])
+    further = case((stay["kind"].in_(_ONWARD), stay["position"]))
     return (
         select(
             stay.deal.label("id"),
-            _sum(bits).label("mask"),
-            (func.max(further) if order == "then" else literal(None, BigInteger)).label("top"),
-            sound.label("sound"),
+            mask.label("mask"),
+            (func.max(further) if form.then else NO_NUMBER).label("top"),
+            sound(entered, left).label("sound"),
             func.max(case((left.is_(None), opens))).label("opens"),
         )
         .where(*stay.conditions)
@@ -380,21 +353,49 @@ def _stays(draft: Draft, stages: int, order: Order) -> Any:
     )
 
 
+def _spells(draft: Draft, stages: int, among: Any) -> Select[Any]:
+    """The intervals of some deals in the order of deals."""
+    stay = Stay(draft, stages)
+    return (
+        select(stay.deal, stay["stage"], stay["position"], stay["kind"], stay["entered"], stay["left"])
+        .add_columns(*stay.money())
+        .where(*stay.conditions, stay.deal.in_(among))
+        .order_by(stay.deal, stay["entered"])
+    )
+
+
 def _sum(terms: Sequence[ColumnElement[Any]]) -> ColumnElement[Any]:
     total: ColumnElement[Any] = literal(0, BigInteger)
-    for term in terms:
-        total = total + term
+    for each in terms:
+        total = total + each
     return total
 
 
 # ------------------------------------------------------------------------------------------------------------- answers
 
 
-def _rows(
-    reader: Reader, shape: Hashable, where: Lifted, make: Any, binds: dict[str, Any] | None = None
-) -> list[tuple[Any, ...]]:
+def _rows(reader: Reader, shape: Hashable, where: Lifted, make: Any, binds: dict[str, Any]) -> list[tuple[Any, ...]]:
+    return _read(reader, shape, where, make, binds)[1]
+
+
+def _groups(
+    reader: Reader, shape: Hashable, where: Lifted, make: Any, binds: dict[str, Any]
+) -> Iterator[tuple[Any, ...]]:
+    """The terms of each group by name, its number of deals, and of amounts, and their sum."""
+    plan, rows = _read(reader, shape, where, make, binds)
+    for row in rows:
+        yield dict(zip(plan.extra, row, strict=False)), *row[len(plan.extra) :]
+
+
+def _read(
+    reader: Reader, shape: Hashable, where: Lifted, make: Any, binds: dict[str, Any]
+) -> tuple[Plan, list[tuple[Any, ...]]]:
     plan = reader.shelf.get(reader.view.key("metric", shape, where.shape), make)
-    return reader.unit.read(plan.statement, {**reader.view.parameters(plan, where.values), **(binds or {})})
+    return plan, reader.unit.read(plan.statement, {**reader.view.parameters(plan, where.values), **binds})
+
+
+def _day(days: int | None) -> date | None:
+    return None if days is None else from_days(days)
 
 
 def _totals(currency: str | None, on: date | None, n: int, counted: int, units: Any) -> Totals:
@@ -403,82 +404,40 @@ def _totals(currency: str | None, on: date | None, n: int, counted: int, units: 
     return Totals({(currency, on): int(units)}, counted, n - counted)
 
 
-def _whole(bound: float) -> int:
-    return int(max(-_UNBOUNDED, min(_UNBOUNDED, bound)))
+def _bounds(period: Period | None, frame: Frame) -> dict[str, Any]:
+    """The first and the last instant and day of a period, as parameters; of None there are none."""
+    if period is None:
+        return {}
+    since, until = bounds_of(period, frame)
+    first, after = to_days(period.start), to_days(period.end)
+    return {"since": int(since), "until": int(until) - 1, "before": first - 1, "first": first, "last": after - 1}
 
 
-@attrs.define
-class _Reached:
-    """Deals of one kind after another on their way into the steps of a funnel."""
+def _stage_binds(reader: Reader, stages: Sequence[StageFact]) -> dict[str, Any]:
+    id_in: Any = reader.view.codec.id_in
+    ids = {f"stage{i}": id_in(stage.id) for i, stage in enumerate(stages)}
+    return ids | {f"opens{i}": int(stage.kind == "open") for i, stage in enumerate(stages)}
 
-    stages: Sequence[StageFact]
-    rungs: Ladder
-    reaching: Reaching
-    keys: list[Hashable | None]
-    steps: dict[Hashable | None, StepTally] = attrs.field(
-        init=False, default=attrs.Factory(lambda me: {key: StepTally() for key in me.keys}, True)
+
+def _fact(row: Sequence[Any], id_out: Any) -> DealFact:
+    deal, created, outcome, closed, currency, units = row
+    return DealFact(
+        id=id_out(deal),
+        outcome=outcome,
+        created_at=from_micros(created),
+        amount=None if units is None else Money.from_units(units, currency),
+        closed_on=_day(closed),
     )
-    n: int = attrs.field(init=False, default=0)
-
-    def add(self, outcome: Outcome, mask: int, top: int | None, n: int, amounts: Totals) -> None:
-        """So many deals of one outcome that were in the stages of the mask, and got as far as ``top``."""
-        self.n += n
-        deal = DealFact(id=None, outcome=outcome, created_at=_SOME_TIME)
-        was = [_spell(stage.id, -1) for i, stage in enumerate(self.stages) if mask >> i & 1]
-        found = self.rungs.reached(deal, was if top is None else [*was, _spell(_NOWHERE, top)], self.reaching)
-        if outcome == "won":
-            found[WON] = None
-        for place, key in enumerate(self.keys):
-            if key in found:
-                onward = place + 1 < len(self.keys) and self.keys[place + 1] in found
-                self.steps[key] += StepTally(
-                    outcomes={outcome: n},
-                    onward=n if onward else 0,
-                    from_first=n if self.keys[0] in found else 0,
-                    amounts=amounts,
-                )
 
 
-_SOME_TIME = datetime.fromisoformat("2000-01-01T00:00:00+00:00")
-_NOWHERE = object()
-
-
-def _spell(stage: Hashable, position: int) -> Spell:
-    return Spell(deal=None, stage=stage, entered=_SOME_TIME, position=position)
-
-
-def _one_by_one(
-    reader: Reader,
-    where: Lifted,
-    stages: Sequence[StageFact],
-    frame: Frame,
-    binds: dict[str, Any],
-    reaching: Reaching,
-    order: Order,
-    period: Period | None,
-) -> FunnelTally:
-    """The tally of the deals whose intervals do not follow one another."""
-
-    def make() -> Plan:
-        draft = Draft(reader.view, "deal")
-        deal = _by_deal(draft, where, len(stages), order, dated=True)
-        names = ("id", "outcome", "created", "closed_on", "currency", "amount")
-        return draft.finish(reader.database, select(*(deal.c[name] for name in names)).where(deal.c["whole"] == 0))
-
-    plan = reader.shelf.get(reader.view.key("metric", ("odd", len(stages), order), where.shape), make)
-    rows = reader.unit.read(plan.statement, {**reader.view.parameters(plan, where.values), **binds})
-    id_out = reader.view.codec.id_out
-    deals = [
-        DealFact(
-            id=id_out(deal),
-            outcome=outcome,
-            created_at=from_micros(created),
-            amount=None if units is None else Money.from_units(units, currency),
-            closed_on=None if closed is None else from_days(closed),
-        )
-        for deal, outcome, created, closed, currency, units in rows
-    ]
-    odd = {deal.id for deal in deals}
-    history = [spell for spell in spells(reader, where, stages) if spell.deal in odd]
-    faulty = deals_of(find_faults(deals, history, stages, frame))
-    return funnel.tally(deals, history, stages, frame, reaching=reaching, order=order, period=period, faulty=faulty)
+def _spell(row: Sequence[Any], id_out: Any) -> Spell:
+    deal, stage, position, kind, entered, left, units, currency = row
+    return Spell(
+        deal=id_out(deal),
+        stage=id_out(stage),
+        entered=from_micros(entered),
+        left=None if left is None else from_micros(left),
+        position=position,
+        kind=kind,
+        amount=None if units is None else Money.from_units(units, currency),
+    )

@@ -1,5 +1,6 @@
 """What only deals and pipelines can tell: where a deal has been, its three clocks, how a pipeline was edited."""
 
+import copy
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -8,6 +9,7 @@ from uuid import UUID
 import attrs
 
 from crmkit.app.collection import Collection
+from crmkit.app.query import Query
 from crmkit.query.nodes import F
 from crmkit.records import Deal, Pipeline, Stage, StageInterval
 from crmkit.schema.types import Reference
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
     from datetime import date
 
 __all__ = ["Clocks", "Deals", "PipelineVersion", "Pipelines"]
+
 
 @attrs.frozen(kw_only=True)
 class Clocks:
@@ -59,9 +62,17 @@ class Deals(Collection[Deal]):
             raise AssertionError("the command answers")
 
     def intervals(self, deal: Deal | UUID | str) -> tuple[StageInterval, ...]:
-        """The time the deal spent in stages, oldest first; who may read the deal may read them. Raises NotFound."""
-        found = self.session.system_reader.referring("stage_interval", "deal", [self.get(deal).id])
-        return tuple(sorted(found, key=lambda i: (i.entered, i.left is None, i.left or i.entered, i.id)))
+        """The time the deal spent in stages, oldest first: who may read where the deal is may read where it was, and
+        what it was worth as far as what it is. Raises NotFound.
+        """
+        me, read = self.session, self.get(deal)
+        whole = me.system_reader.get("deal", read.id)
+        if not me.may_read("deal", "stage", whole):
+            return ()
+        worth = me.may_read("deal", "amount", whole)
+        found = me.system_reader.referring("stage_interval", "deal", [read.id])
+        ordered = sorted(found, key=lambda i: (i.entered, i.left is None, i.left or i.entered, i.id))
+        return tuple(interval if worth else _without_amount(interval) for interval in ordered)
 
     def clocks(self, deal: Deal | UUID | str) -> Clocks:
         """Age, dwell and idle time of the deal now. Contacts are calls, e-mails and meetings that happened, of which
@@ -92,8 +103,16 @@ class Deals(Collection[Deal]):
         )
 
     def _last_contact(self, deal: UUID) -> datetime | None:
-        activities = self.session.records("activity").where(contacted(), F.deal == deal)
+        me = self.session
+        activities = Query[Any](me, me.type_of("activity")).where(contacted(), F.deal == deal)
         return last_contact(activities.order_by(-F.at).limit(1))
+
+
+def _without_amount(interval: StageInterval) -> StageInterval:
+    """The same record as it is shown to who may not read the amount."""
+    shown = copy.copy(interval)
+    object.__setattr__(shown, "amount", None)
+    return shown
 
 
 @attrs.frozen

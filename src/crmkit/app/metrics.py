@@ -4,7 +4,7 @@ Large tables are grouped by the database where the figure allows it (win rate, w
 deals one by one, in constant memory where they need no history.
 """
 
-from collections.abc import Callable, Hashable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from datetime import timedelta
 from typing import Any, Literal
 from uuid import UUID
@@ -85,8 +85,23 @@ class Metrics:
         return iter(facts.DealFacts(self.reader, whole, self.frame.zone, self.start))
 
     def spells(self) -> Iterator[Spell]:
-        """The time these deals spent in the stages of the pipeline."""
-        return tables.spells(self.reader, self.condition, self.stages)
+        """The time these deals spent in the stages of the pipeline, as far as the actor may read where deals are, and
+        with what they were worth as far as the actor may read what they are.
+        """
+        found = tables.spells(self.reader, self.condition, self.stages)
+        return found if self._sees_all else self._shown(found)
+
+    @property
+    def _sees_all(self) -> bool:
+        """Whether the actor may read stage and amount of every deal there is."""
+        return all(self.reader.view.guard.field("deal", key) is True for key in ("stage", "amount"))
+
+    def _shown(self, spells: Iterable[Spell]) -> Iterator[Spell]:
+        deals = (deal for block in self.reader.stream("deal", self.condition) for deal in block)
+        shown = {deal.id: deal.amount is not None for deal in deals if deal.stage is not None}
+        for spell in spells:
+            if spell.deal in shown:
+                yield spell if shown[spell.deal] else attrs.evolve(spell, amount=None)
 
     def faults(self) -> tuple[Fault, ...]:
         """Histories that cannot have happened; metrics leave such deals out and say how many."""
@@ -138,7 +153,7 @@ class Metrics:
     ) -> funnel.Funnel:
         """How many deals, and how much money, reached each stage; of deals created in the period."""
         policy: Any = {"reaching": reaching, "order": order, "period": period}
-        if self.frame.members or amounts != "now" or len(self.stages) > tables.MAX_STAGES:
+        if self.frame.members or amounts != "now" or len(self.stages) > tables.MAX_STAGES or not self._sees_all:
             return funnel.funnel(self.deals(), self.spells(), self.stages, self.frame, amounts=amounts, **policy)
         counted = tables.reached(self.reader, self.condition, self.stages, self.frame, **policy)
         return funnel.funnel_of(counted, self.stages, self.frame, **policy)
@@ -215,7 +230,7 @@ class Metrics:
         then, and what came of it. Needs the right to history.
 
         ``weighted`` is the weighted pipeline of the month, ``stages`` the forecast from stage history (``options`` as
-        in :meth:`stage_forecast`).
+        in :meth:`stage_forecast`). Raises UsageError (``bad_months``, ``unknown_variant``).
         """
         if type(months) is not int or not 1 <= months <= 120:
             raise UsageError("a backtest looks back 1 to 120 months", code="bad_months")

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from crmkit.app.metrics import Metrics
     from crmkit.app.session import Session
 
-__all__ = ["METRICS", "Figures", "metrics", "period_of"]
+__all__ = ["METRICS", "Figures", "Kind", "Question", "metrics", "period_of"]
 
 Figures = Iterable[tuple[str, Metric]]
 """Metrics, each with what it is of: a stage, a month, an age; nothing of all that was asked about."""
@@ -370,14 +370,14 @@ def _cells(of: str, metric: Metric) -> tuple[Any, ...]:
 
 
 def _table(figures: list[tuple[str, Metric]]) -> Table:
-    keys: tuple[str, ...] = ("figure", "variant", "of", "value", "n", "left out", "censored", "interval")
+    keys = ("figure", "variant", "of", "value", "n", "left out", "censored", "interval")
     rows = [
         (m.name.replace("_", " "), m.variant, of, _value(m), f"{m.n:,}", _counts(m.excluded), m.censored, _interval(m))
         for of, m in figures
     ]
-    shown_keys = [key for key in keys if key != "of" or any(of for of, _ in figures)]
-    columns = [Column(key, right=key in ("value", "n", "censored")) for key in shown_keys]
-    return Table(columns, ([dict(zip(keys, row, strict=True))[key] for key in shown_keys] for row in rows))
+    kept = [place for place, key in enumerate(keys) if key != "of" or any(of for of, _ in figures)]
+    columns = [Column(keys[place], right=keys[place] in ("value", "n", "censored")) for place in kept]
+    return Table(columns, ([row[place] for place in kept] for row in rows))
 
 
 def _told_beside(metrics: list[Metric]) -> Iterator[str]:
