@@ -93,7 +93,7 @@ def win_curve(result: WinCurve) -> Document:
     line = {
         "data": {"values": [] if naive is None else [{"naive": naive, "label": "win rate of closed deals alone"}]},
         "mark": {"type": "rule", "strokeDash": [6, 4]},
-        "encoding": {"y": _field("naive", "quantitative"), "tooltip": _field("label", "nominal")},
+        "encoding": {"y": _field("naive", "quantitative", "share"), "tooltip": _field("label", "nominal")},
     }
     subtitle = _subtitle("aalen_johansen", result.win_rate.n, result.frame, result.period)
     return _document("Win curve", subtitle, rows, layer=[areas, line])

@@ -37,12 +37,13 @@ from crmkit.analytics.frame import Frame
 from crmkit.analytics.ladder import Order, Reaching
 from crmkit.analytics.metric import Metric
 from crmkit.analytics.parts import Parts
+from crmkit.analytics.velocity import VelocityTally
 from crmkit.app import facts
 from crmkit.app.work import Work
 from crmkit.errors import NotFound, UsageError
 from crmkit.query import Expr
 from crmkit.query.lift import Lifted, lift
-from crmkit.query.nodes import TRUE, Path, all_of
+from crmkit.query.nodes import TRUE, IsNull, Path, all_of
 from crmkit.query.text import parse
 from crmkit.records import Pipeline
 from crmkit.store.reader import Reader
@@ -82,7 +83,17 @@ class Metrics:
         """The deals as facts, perhaps only those of one outcome."""
         where = self.where if outcome is None else all_of((self.where, Path(("outcome",)) == outcome))
         whole = attrs.evolve(self, where=where).condition
-        return iter(facts.DealFacts(self.reader, whole, self.frame.zone, self.start))
+        return iter(facts.DealFacts(self.reader, whole, self.frame.zone))
+
+    def _aged(self) -> Iterator[DealFact]:
+        """The deals as facts whose age begins at ``start``; those without one are not among them."""
+        return iter(facts.DealFacts(self.reader, self.condition, self.frame.zone, self.start))
+
+    def _ageless(self) -> dict[str, int]:
+        """How many deals have no ``start``, as what is left out."""
+        unknown = all_of((Path(("pipeline",)) == self.pipeline, self.where, IsNull(Path((self.start,)))))
+        n = self.reader.count("deal", lift(unknown, self.session.actor.ids))
+        return {"no_start": n} if n else {}
 
     def spells(self) -> Iterator[Spell]:
         """The time these deals spent in the stages of the pipeline, as far as the actor may read where deals are, and
@@ -105,8 +116,7 @@ class Metrics:
 
     def faults(self) -> tuple[Fault, ...]:
         """Histories that cannot have happened; metrics leave such deals out and say how many."""
-        every = attrs.evolve(self, start="created_at")
-        return find_faults(every.deals(), self.spells(), self.stages, self.frame)
+        return find_faults(self.deals(), self.spells(), self.stages, self.frame)
 
     def _stage(self, stage: Any) -> Hashable:
         wanted = getattr(stage, "id", stage)
@@ -129,17 +139,26 @@ class Metrics:
     def win_curve(self, period: Period | None = None) -> win_curve.WinCurve:
         """What share is won, lost and open at each age, beside the naive figures; of deals created in the period."""
         if self.frame.members:
-            return win_curve.win_curve(self.deals(), self.frame, period)
-        counted = tables.closings(self.reader, self.condition, self.frame, period, self.start)
+            counted = win_curve.tally(self._aged(), self.frame, period)
+            counted += win_curve.ClosingTally(parts=Parts(self._ageless()))
+        else:
+            counted = tables.closings(self.reader, self.condition, self.frame, period, self.start)
         return win_curve.curve_of(counted, self.frame, period)
 
     def cycle(self, period: Period | None = None) -> velocity.SalesCycle:
         """How long deals take: mean and median of those won in the period, and the Kaplan-Meier median beside them."""
-        return velocity.sales_cycle(self.deals(), period, self.frame)
+        return velocity.cycle_of(self._velocity(period), self.frame, period)
 
     def velocity(self, period: Period | None = None, variant: velocity.Variant = "open") -> velocity.SalesVelocity:
         """Money a day; of the open deals a projection, of the closed set what came in."""
-        return velocity.sales_velocity(self.deals(), period, self.frame, variant)
+        return velocity.velocity_of(self._velocity(period), self.frame, variant, period)
+
+    def _velocity(self, period: Period | None) -> VelocityTally:
+        counted, ageless = velocity.tally(self._aged(), period, self.frame), self._ageless()
+        closing = counted.closing + win_curve.ClosingTally(parts=Parts(ageless))
+        # Without a start a deal has no cycle, and is won or open nevertheless.
+        wins = win_rate.tally(self.deals(), period, self.frame) if ageless else counted.wins
+        return attrs.evolve(counted, wins=wins, closing=closing, undated={**counted.undated, **ageless})
 
     # ---------------------------------------------------------------------------------------------------------- stages
 
@@ -244,14 +263,24 @@ class Metrics:
 
     def _snapshots(self, months: int) -> Iterator["Snapshot[Metrics]"]:
         """This as it was at the beginning of each of the last whole months, and what was won in them."""
-        start = self.frame.today.replace(day=1)
+        start, currency = self.frame.today.replace(day=1), self._currency()
         for _ in range(months):
             start = (start - timedelta(days=1)).replace(day=1)
             period = Period.month(start.year, start.month, self.frame.zone)
             at = period.instants()[0]
             then = attrs.evolve(self, reader=self.session.reader_as_of(at), frame=attrs.evolve(self.frame, as_of=at))
             won = coverage.tally(self.deals(outcome="won"), period, self.frame).won
-            yield Snapshot(facts=then, frame=then.frame, period=period, actual=won.money(self.frame))
+            # A month in which nothing was won is no month without an answer.
+            nothing = None if currency is None else Money(0, currency)
+            yield Snapshot(facts=then, frame=then.frame, period=period, actual=won.money(self.frame) or nothing)
+
+    def _currency(self) -> str | None:
+        """The currency amounts are told in: the frame's, or the one all of them have."""
+        sums = [
+            total for group in self.reader.summary("deal", (), (("amount",),), self.condition) for total in group.sums
+        ]
+        met = {amount.currency for total in sums for amount in total}
+        return self.frame.currency or (met.pop() if len(met) == 1 else None)
 
     # --------------------------------------------------------------------------------------------------------- targets
 
@@ -264,7 +293,7 @@ class Metrics:
     ) -> attainment.Attainment:
         """What of their quotas people have won in the period, by the owner at close and the splits of each deal."""
         splits = facts.split_shares(self.session.system_reader.records("deal_split"))
-        deals = facts.DealFacts(self.reader, self.condition, self.frame.zone, self.start, splits)
+        deals = facts.DealFacts(self.reader, self.condition, self.frame.zone, splits=splits)
         return attainment.attainment(deals, quotas, period, self.frame, team_quota)
 
     def response_time(
