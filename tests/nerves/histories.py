@@ -209,8 +209,6 @@ VERBS: Mapping[str, Verb] = {
     )
 }  # fmt: skip
 
-WITHOUT_DEALS = [name for name in VERBS if name not in ("_deal", "_sell", "_drop_deal", "_move")]
-
 Step = tuple[str, int, int]
 
 
