@@ -8,7 +8,6 @@ a simulation is no surer than the probabilities it is fed.
 import math
 import random  # noqa: TID251 - the generator is made from the caller's seed and nothing else
 from collections.abc import Hashable, Iterable, Mapping
-from datetime import date
 from fractions import Fraction
 from itertools import compress
 from typing import Any
@@ -19,11 +18,12 @@ from crmkit.analytics.facts import DealFact
 from crmkit.analytics.frame import Frame
 from crmkit.analytics.metric import Metric
 from crmkit.analytics.parts import Parts, PartsFold
-from crmkit.analytics.periods import covered, within
+from crmkit.analytics.periods import covered
 from crmkit.analytics.quantile import quantiles
 from crmkit.analytics.shares import share
 from crmkit.analytics.totals import Totals, money_of, settled
-from crmkit.errors import CurrencyMismatch, InvalidValue, UsageError
+from crmkit.analytics.weighted import part_of
+from crmkit.errors import CurrencyMismatch, UsageError
 from crmkit.values import Money, Period
 from crmkit.values.text import shown
 
@@ -111,31 +111,11 @@ def _chosen(
     today, parts = frame.today, PartsFold(frame)
     chosen: list[tuple[Hashable, Money, Fraction]] = []
     for deal in deals:
-        part = _part(deal, period, today)
+        part = part_of(deal, period, today)
         parts.add(part, deal.id)
         if part == "counted" and deal.amount is not None and deal.probability is not None:
             chosen.append((deal.id, deal.amount, deal.probability))
     return chosen, parts.done()
-
-
-def _part(deal: DealFact, period: Period | None, today: date) -> str:
-    if deal.probability is not None and not 0 <= deal.probability <= 1:
-        raise InvalidValue(
-            f"deal {deal.id} cannot be won with a probability of {deal.probability}",
-            code="bad_probability",
-            field="probability",
-            hint="between 0 and 1",
-        )
-    if deal.outcome != "open":
-        return deal.outcome
-    if deal.expected_close is None:
-        return "no_expected_close"
-    overdue = deal.expected_close < today
-    if not overdue and not within(period, deal.expected_close):
-        return "outside_period"
-    if deal.probability is None or deal.amount is None:
-        return "no_probability" if deal.probability is None else "no_amount"
-    return "overdue" if overdue else "counted"
 
 
 def _totals(chosen: Iterable[tuple[Hashable, Money, Fraction]], target: Money | None) -> Totals:

@@ -24,7 +24,7 @@ from crmkit.analytics.totals import Totals, money_of, settled
 from crmkit.errors import InvalidValue
 from crmkit.values import Period
 
-__all__ = ["Cell", "Sums", "WeightedPipeline", "WeightedTally", "pipeline_of", "tally", "weighted_pipeline"]
+__all__ = ["Cell", "Sums", "WeightedPipeline", "WeightedTally", "part_of", "pipeline_of", "tally", "weighted_pipeline"]
 
 Cell: TypeAlias = tuple[date | None, str, Fraction]
 """The first day of the month of the expected close (None: overdue), the currency and the probability."""
@@ -98,7 +98,7 @@ def tally(deals: Iterable[DealFact], period: Period | None, frame: Frame) -> Wei
     parts = PartsFold(frame)
     cells: dict[Cell, list[int]] = {}
     for deal in deals:
-        part = _part(deal, period, today)
+        part = part_of(deal, period, today)
         parts.add(part, deal.id)
         amount, probability, expected = deal.amount, deal.probability, deal.expected_close
         if part not in ("counted", "overdue") or amount is None or probability is None or expected is None:
@@ -149,7 +149,8 @@ def weighted_pipeline(deals: Iterable[DealFact], period: Period | None, frame: F
     return pipeline_of(tally(deals, period, frame), frame, period)
 
 
-def _part(deal: DealFact, period: Period | None, today: date) -> str:
+def part_of(deal: DealFact, period: Period | None, today: date) -> str:
+    """The part of a :class:`WeightedTally` a deal comes to. Raises InvalidValue (``bad_probability``)."""
     if deal.probability is not None and not 0 <= deal.probability <= 1:
         raise InvalidValue(
             f"deal {deal.id} cannot be won with a probability of {deal.probability}",
