@@ -226,3 +226,10 @@ def test_a_funnel_in_another_currency_says_so() -> None:
     _, spells = journey("a", ("new", 100))
     document = funnel([deal], spells, STAGES, FRAME).to_vega()
     assert "amount, CNY" in json.dumps(document)
+
+
+def test_a_result_draws_itself_for_notebooks() -> None:
+    assert a_curve().to_vega() == vega.win_curve(a_curve())
+    assert a_curve()._repr_html_() == vega.win_curve_table(a_curve())
+    assert a_forecast().to_vega() == vega.forecast(a_forecast())
+    assert a_forecast()._repr_html_() == vega.forecast_table(a_forecast())

@@ -88,6 +88,17 @@ class WeightedPipeline:
             "overdue": self.overdue.to_dict(),
         }
 
+    def to_vega(self) -> dict[str, Any]:
+        """A Vega-Lite document, see :func:`crmkit.analytics.vega.forecast`."""
+        from crmkit.analytics import vega  # it draws forecasts, so it cannot be loaded before
+
+        return vega.forecast(self)
+
+    def _repr_html_(self) -> str:
+        from crmkit.analytics import vega  # it draws forecasts, so it cannot be loaded before
+
+        return vega.forecast_table(self)
+
 
 def tally(deals: Iterable[DealFact], period: Period | None, frame: Frame) -> WeightedTally:
     """The open deals expected to close in the period, and those overdue; a period of None is all time.

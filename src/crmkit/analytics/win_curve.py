@@ -140,6 +140,17 @@ class WinCurve:
         figures = attrs.asdict(self, recurse=False, filter=lambda _, value: isinstance(value, Metric))
         return {**{name: metric.to_dict() for name, metric in figures.items()}, "curve": list(self.points())}
 
+    def to_vega(self) -> dict[str, Any]:
+        """A Vega-Lite document, see :func:`crmkit.analytics.vega.win_curve`."""
+        from crmkit.analytics import vega  # it draws win curves, so it cannot be loaded before
+
+        return vega.win_curve(self)
+
+    def _repr_html_(self) -> str:
+        from crmkit.analytics import vega  # it draws win curves, so it cannot be loaded before
+
+        return vega.win_curve_table(self)
+
 
 def tally(deals: Iterable[DealFact], frame: Frame, period: Period | None = None) -> ClosingTally:
     """The deals by age and outcome; of those created in the period, if there is one."""
