@@ -7,6 +7,7 @@ are counted by the unit of work; what reaches SQLAlchemy from crmkit without hav
 import re
 import sys
 import threading
+import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -29,7 +30,7 @@ class Watch:
     def __init__(self) -> None:
         self.sent = 0
         self.faults: list[str] = []
-        self._checked: dict[tuple[int, str], Any] = {}
+        self._checked: dict[tuple[int, str], weakref.ref[Any]] = {}
         self._lock = threading.Lock()
 
     def counted(self, sql: str, clause: Any) -> None:
@@ -43,11 +44,13 @@ class Watch:
 
     def _check(self, sql: str, clause: Any) -> None:
         key = id(clause), sql
-        if key in self._checked:
+        known = self._checked.get(key)
+        # Another clause may have taken the number of one that is gone; to keep them all alive takes gigabytes.
+        if known is not None and known() is clause:
             return
         if len(self._checked) > 20_000:
             self._checked.clear()
-        self._checked[key] = clause  # kept, so that no other clause can take its number
+        self._checked[key] = weakref.ref(clause)
         try:
             check(clause)
         except CrmkitError as error:

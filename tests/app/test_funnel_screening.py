@@ -1,4 +1,4 @@
-"""Histories of deals that cannot have happened, however they are made up, are left out of the funnel by the database."""
+"""Histories of deals that cannot have happened are left out of the funnel by the database, too."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -59,7 +59,7 @@ def told(metrics: Metrics) -> Any:
     [
         ([(0, 1), (1, 2), (2, 3), (3, None)], 0),
         ([(0, 10), (9, 10), (11, 12), (12, None)], 1),
-        ([(0, 1), (1, 2), (2, 3), (300, None)], 1),
+        ([(0, 1), (1, 2), (2, 300), (300, None)], 1),
         ([(0, 1), (1, 2), (4, 5), (5, None)], 0),
         ([(0, 2), (1, 2), (2, 3), (3, None)], 1),
         ([(0, None), (1, None), (2, 3), (3, None)], 1),
