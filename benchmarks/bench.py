@@ -48,7 +48,6 @@ class Bench:
 
     def __init__(self, place: Place, rows: int, runs: int, seconds: float, deals: int) -> None:
         self.place, self.rows, self.runs, self.seconds, self.deals = place, rows, runs, seconds, deals
-        self.facts = Facts()
         self._moved: dict[int, str] = {}
 
     @property
@@ -58,11 +57,20 @@ class Bench:
     @cached_property
     def ground(self) -> str:
         """Accounts and users."""
+        return self._grounded[0]
+
+    @cached_property
+    def facts(self) -> Facts:
+        """What a raw program has to know of the ground."""
+        return self._grounded[1]
+
+    @cached_property
+    def _grounded(self) -> tuple[str, Facts]:
         name, clock = self.place.new(), FixedClock(NOW)
         with self.crm(name, clock=clock) as crm:
-            self.facts = ground(crm, clock, self.rows)
+            facts = ground(crm, clock, self.rows)
         self.place.settle(name)
-        return name
+        return name, facts
 
     @cached_property
     def world(self) -> str:

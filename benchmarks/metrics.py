@@ -57,8 +57,8 @@ def funnel(bench: Bench) -> Iterator[Line]:
 
 
 def _plain(funnel: Funnel) -> RawFunnel:
-    steps = ((step.reached.value, 0 if step.amount.value is None else step.amount.value.units) for step in funnel.steps)
-    return RawFunnel(funnel.n, funnel.excluded.get("impossible_history", 0), tuple(steps))  # type: ignore[arg-type]
+    steps = [(sum(step.outcomes.values()), int((step.amount.exact or 0) * 10_000)) for step in funnel.steps]
+    return RawFunnel(funnel.n, funnel.excluded.get("impossible_history", 0), tuple(steps))
 
 
 def win_curve(bench: Bench) -> Iterator[Line]:
@@ -110,8 +110,8 @@ def tag(bench: Bench) -> Iterator[Line]:
         for run in range(bench.runs):
             raws.append(timed(partial(raw_metrics.tag, raw, f"raw {run}", "emea")))
             ours.append(timed(partial(_ask, crm, partial(_tag, f"ours {run}", count))))
-        tallies = [raw.fetch(_TAGGED, (f"{who} 0",)) for who in ("raw", "ours")]
-        same(*tallies, "W15")
+        by_hand, tagged = (raw.fetch(_TAGGED, (f"{who} 0",)) for who in ("raw", "ours"))
+        same(by_hand, tagged, "W15")
     yield Line("W15 tag all of a condition", long(raws), long(ours), 1.5, rows=count)
 
 
@@ -175,7 +175,7 @@ def _peak(bench: Bench, name: str, question: str) -> float:
     """The peak of a process, in megabytes."""
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
     command = [sys.executable, "-m", "benchmarks.peak", bench.place.url(name), question]
-    told = subprocess.run(command, check=True, env=environment, capture_output=True, text=True)
+    told = subprocess.run(command, check=True, env=environment, stdout=subprocess.PIPE, text=True)
     return float(told.stdout) / 1024
 
 

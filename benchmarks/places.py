@@ -98,7 +98,7 @@ class PostgresPlace:
         import psycopg
 
         with psycopg.connect(self._server.render_as_string(hide_password=False), autocommit=True) as connection:
-            connection.execute(command)  # type: ignore[call-overload]
+            connection.execute(command.encode())
 
     def new(self) -> str:
         return self._create("template1")

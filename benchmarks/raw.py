@@ -284,7 +284,7 @@ class RawPostgres(RawSqlite):
     nulls_last = "NULLS LAST"
 
     def sql(self, sql: str) -> str:
-        return sql.replace("?", "%s")
+        return sql.replace("%", "%%").replace("?", "%s")
 
     def id(self, value: UUID) -> Any:
         return value

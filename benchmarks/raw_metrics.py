@@ -87,7 +87,7 @@ def win_curve(raw: RawSqlite, frame: Frame) -> WinCurve:
 
 def win_rate(raw: RawSqlite) -> float:
     """The share won of the deals that were closed."""
-    counts = dict(raw.fetch(_CLOSED.format("count(*)"), (raw.facts.tenant, raw.id(raw.facts.pipeline))))
+    counts: dict[str, int] = dict(raw.fetch(_CLOSED.format("count(*)"), (raw.facts.tenant, raw.id(raw.facts.pipeline))))
     return float(counts["won"] / (counts["won"] + counts["lost"]))
 
 

@@ -46,8 +46,8 @@ def create_many(bench: Bench) -> Iterator[Line]:
                 if run == 0:
                     crm.dispose()
                     skipped = ("id", "changeset_id")
-                    digests = [bench.digest(n, "crm_contact", "unique_1", skipped) for n in (one, other)]
-                    same(*digests, "W1")
+                    left, right = (bench.digest(n, "crm_contact", "unique_1", skipped) for n in (one, other))
+                    same(left, right, "W1")
                 undos.append(timed(partial(_undo, crm, changesets[0], bench.rows)))
     yield Line("W1 create in bulk", long(raws), long(ours), 1.7, rows=bench.rows)
     yield Line("W10 undo of W1", long(ours), long(undos), 2, rows=bench.rows, note="raw: crmkit's W1")
@@ -207,7 +207,8 @@ def export(bench: Bench) -> Iterator[Line]:
         for _ in range(bench.runs):
             raws.append(timed(partial(raw.export, one)))
             ours.append(timed(partial(_export, crm, other)))
-        same(*(sorted(path.read_text(encoding="utf-8").splitlines()) for path in (one, other)), "W6")
+        left, right = (sorted(path.read_text(encoding="utf-8").splitlines()) for path in (one, other))
+        same(left, right, "W6")
     yield Line("W6 export to CSV", long(raws), long(ours), 2 if bench.sqlite else 4, rows=bench.rows)
 
 
@@ -247,7 +248,8 @@ def assign_many(bench: Bench) -> Iterator[Line]:
                     crm.dispose()
                     for table, order in (("crm_deal", "id"), ("crm_deal_history", "id, version")):
                         skipped = ("changeset_id", "superseded_by")
-                        same(*(bench.digest(n, table, order, skipped) for n in (one, other)), "W7")
+                        left, right = (bench.digest(n, table, order, skipped) for n in (one, other))
+                        same(left, right, "W7")
                 undos.append(timed(partial(_undo, crm, changesets[0], count)))
     yield Line("W7 change 20k owners", long(raws), long(ours), 1.5, rows=count)
     yield Line("W10 undo of W7", long(ours), long(undos), 2, rows=count, note="raw: crmkit's W7")

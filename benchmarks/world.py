@@ -61,7 +61,7 @@ class Facts:
 
     tenant: int = 1
     users: dict[str, UUID] = attrs.field(factory=dict)
-    pipeline: UUID | None = None
+    pipeline: UUID = attrs.field(factory=lambda: UUID(int=0))
     stages: list[UUID] = attrs.field(factory=list)
     """In order: four open ones, won, lost."""
     accounts: dict[UUID, list[UUID]] = attrs.field(factory=dict)
@@ -85,7 +85,7 @@ def ground(crm: CRM, clock: FixedClock, contacts: int) -> Facts:
     crm.migrate(admin=ADMIN)
     facts = Facts()
     with crm.session(ADMIN) as me:
-        facts.users[ADMIN] = me.actor.id
+        (facts.users[ADMIN],) = (user.id for user in me.users)
         roles = {role.name: role for role in me.roles}
         teams = [me.teams.create(name=f"Team {i}") for i in range(4)]
         for i in range(20):
@@ -100,7 +100,7 @@ def ground(crm: CRM, clock: FixedClock, contacts: int) -> Facts:
         me.fields.add("deal", "region", Choice(list(REGIONS)), indexed=True)
         for f in (*me.type_of("contact").custom, *me.type_of("deal").custom):
             facts.slots[f.key] = str(f.slot or f.unique_slot)
-        facts.pipeline = next(iter(me.records("pipeline"))).id
+        (facts.pipeline,) = {stage.pipeline for stage in me.stages}
         facts.stages = [stage.id for stage in sorted(me.stages, key=lambda s: s.position)]
     with crm.session(ADMIN) as me:
         owners = [facts.users[email] for email in facts.reps]

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from datetime import date
 from typing import Any
 
+import attrs
 from sqlalchemy import BigInteger, ColumnElement, Text, bindparam, case, func, literal
 
 from crmkit.errors import InvalidQuery
@@ -12,9 +13,11 @@ from crmkit.store.plans import Draft
 from crmkit.values import to_days, zone
 from crmkit.values.clock import offsets
 
-__all__ = ["NO_NUMBER", "Stay", "days_of", "identity", "money", "sound", "stand_in", "term", "within"]
+__all__ = ["NEVER", "NO_NUMBER", "Begins", "Stay", "begins", "identity", "money", "sound", "stand_in", "term", "within"]
 
 NO_NUMBER = literal(None, BigInteger)
+NEVER = -(2**62)
+"""An instant that there is not."""
 
 _DAY = 86_400_000_000
 _FIRST_YEAR, _YEARS = 1970, 130
@@ -50,14 +53,28 @@ def money(draft: Draft) -> tuple[ColumnElement[Any], Any]:
     return draft.binder.column(("amount",), "deal").scalar(draft.context, draft.source)
 
 
-def days_of(draft: Draft, start: str, zone_name: str) -> tuple[ColumnElement[Any], ColumnElement[Any] | None]:
-    """The day on which a field's value is, and the instant where that is not to be relied on, since no table of offsets
-    reaches so far; None for a field of days.
+@attrs.frozen(eq=False)
+class Begins:
+    """The day from which a deal's age counts. ``apart`` is None where the database can tell it, :data:`NEVER` where it
+    has none, and otherwise its instant; the ages of those are the days on which they end.
     """
+
+    day: ColumnElement[Any]
+    apart: ColumnElement[Any]
+    known: ColumnElement[Any] | None
+
+    def age(self, end: ColumnElement[Any]) -> ColumnElement[Any]:
+        """The days from it to another day."""
+        return end - self.day if self.known is None else case((self.known, end - self.day), else_=end)
+
+
+def begins(draft: Draft, start: str, zone_name: str) -> Begins:
+    """The age of deals by a field. Raises InvalidQuery (``not_a_date``)."""
     column = draft.binder.column(tuple(start.split(".")), "deal")
     value = column.scalar(draft.context, draft.source)[0]
+    never = (value.is_(None), literal(NEVER, BigInteger))
     if isinstance(column.field.type, Date):
-        return value, None
+        return Begins(value, case(never), None)
     if not isinstance(column.field.type, DateTime):
         raise InvalidQuery(
             f"{start} is no date", code="not_a_date", field=column.field.key, hint="a Date or DateTime field"
@@ -66,7 +83,9 @@ def days_of(draft: Draft, start: str, zone_name: str) -> tuple[ColumnElement[Any
     # The first days of the table are left to Python: local days before 1970 would be negative, and division differ.
     # Its last are those of its last year, not of the last change: many zones have had none for decades.
     first, after = known[0][0] + 2 * _DAY, to_days(date(_FIRST_YEAR + _YEARS, 1, 1)) * _DAY
-    return (value + _offset(value, known)) // literal(_DAY, BigInteger), case((~value.between(first, after), value))
+    reaches = value.between(first, after)
+    day = (value + _offset(value, known)) // literal(_DAY, BigInteger)
+    return Begins(day, case(never, (~reaches, value)), reaches)
 
 
 def _offset(value: ColumnElement[Any], known: Sequence[tuple[int, int]]) -> ColumnElement[Any]:

@@ -24,7 +24,7 @@ from sqlalchemy import (
 )
 
 from crmkit.analytics import funnel, win_curve, win_rate
-from crmkit.analytics.columns import NO_NUMBER, Stay, days_of, identity, money, sound, stand_in, term, within
+from crmkit.analytics.columns import NEVER, NO_NUMBER, Stay, begins, identity, money, sound, stand_in, term, within
 from crmkit.analytics.facts import DealFact, Spell, StageFact
 from crmkit.analytics.faults import deals_of, find_faults
 from crmkit.analytics.frame import Frame
@@ -95,16 +95,11 @@ def closings(
     def make() -> Plan:
         draft = Draft(reader.view, "deal")
         conditions = draft.conditions(where)
-        day, instant = days_of(draft, start, frame.zone)
-        outcome, closed = term(draft, "outcome"), term(draft, "closed_on")
-        terms = {
-            "outcome": outcome,
-            "age": case((outcome == "open", bindparam("today", type_=BigInteger)), else_=closed) - day,
-            "inside": case((day.is_not(None), 1)) if period is None else within(day, "first", "last"),
-        }
-        if instant is not None:
-            # Of the few deals that are not told by their age alone.
-            terms |= {"instant": instant, "closed_on": case((instant.is_not(None), closed))}
+        begun, outcome = begins(draft, start, frame.zone), term(draft, "outcome")
+        end = case((outcome == "open", bindparam("today", type_=BigInteger)), else_=term(draft, "closed_on"))
+        terms = {"outcome": outcome, "age": begun.age(end), "apart": begun.apart}
+        if period is not None:
+            terms["inside"] = within(begun.day, "first", "last")
         return _grouped(reader, draft, conditions, terms)
 
     counts: dict[str, int] = {}
@@ -122,17 +117,16 @@ def closings(
 
 
 def _closing(key: Mapping[str, Any], period: Period | None, frame: Frame) -> tuple[str, int]:
-    """The part that deals of an age come to, and the age; by the instant at which it begins, where there is one."""
-    outcome, age, instant = key["outcome"], key["age"], key.get("instant")
+    """The part that deals of an age come to, and the age."""
+    outcome, age, instant = key["outcome"], key["age"], key["apart"]
+    if instant == NEVER:
+        return "no_start", 0
     if instant is not None:
         created = from_micros(instant).astimezone(zone(frame.zone)).date()
-        end = frame.today if outcome == "open" else _day(key["closed_on"])
-        return win_curve.part_of(outcome, created, end, period)
-    if key["inside"] is None:
-        return "no_start", 0
+        return win_curve.part_of(outcome, created, _day(age), period)
     # What part it is depends on the age alone, so any day in the period, or outside it, stands for the one it was.
     after = _SOME_DAY if period is None else period.end
-    created = after - timedelta(days=key["inside"])
+    created = after - timedelta(days=key.get("inside", 1))
     end = None if age is None else created - timedelta(days=age < 0)
     return win_curve.part_of(outcome, created, end, period)[0], age or 0
 
@@ -257,8 +251,8 @@ def _counted(reader: Reader, draft: Draft, inner: Any, names: tuple[str, ...]) -
 
 @attrs.frozen
 class _Form:
-    """What a statement of :func:`reached` is made for: how many stages, and how many of them, the first, lead to no win;
-    the furthest or all a deal was in; the positions kept then; amounts by day; a period.
+    """What a statement of :func:`reached` is made for: how many stages, and how many of them, the first, lead to no
+    win; the furthest or all a deal was in; the positions kept then; amounts by day; a period.
     """
 
     stages: int
@@ -332,7 +326,9 @@ def _stays(draft: Draft, form: _Form) -> Any:
     stay = Stay(draft, form.stages)
     entered, left = stay["entered"], stay["left"]
     # The stages where deals end come last, since most rows are of others.
-    names = [(bindparam(f"stage{i}"), i) for i in sorted(range(form.stages), key=lambda i: i < form.ends)]
+    names: list[tuple[Any, int]] = [
+        (bindparam(f"stage{i}"), i) for i in sorted(range(form.stages), key=lambda i: i < form.ends)
+    ]
     bits = [(name, literal(1 << i, BigInteger)) for name, i in names]
     # A sum of greatest bits: sum(DISTINCT bit) keeps a tree for each deal and takes a third longer.
     each = [func.max(case(bit, value=stay["stage"], else_=0)) for bit in bits]
