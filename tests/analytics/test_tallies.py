@@ -143,8 +143,8 @@ def test_a_tally_does_not_add_up_with_anything_else(tallying: Tallying, telling:
 def test_unlike_currencies_are_refused_without_rates(name: str) -> None:
     tallying, telling = TALLIES[name]
     facts = [
-        deal(outcome, Money(1, currency), probability=1, expected_close=FRAME.today, closed_on=FRAME.today, owner="王芳",
-             category="commit")
+        deal(outcome, Money(1, currency), probability=1, expected_close=FRAME.today, closed_on=FRAME.today,
+             owner="王芳", category="commit")
         for currency in ("EUR", "USD")
         for outcome in ("open", "won")
     ]  # fmt: skip
