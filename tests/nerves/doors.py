@@ -79,6 +79,7 @@ CRM_DOORS: dict[str, Door | str] = {
     "policy": lambda me, w: w.crm.policy(me, w.who, me.schema).may("deal", "read"),
     "record_classes": lambda me, w: [c.__name__ for c in w.crm.record_classes],
     "registry": lambda me, w: w.crm.registry.state(me.unit, me.tenant.id).zone,
+    "seal": lambda me, w: w.crm.seal(w.tenant),
     "session": lambda me, w: use(w, lambda other: other.accounts.count()),
     "shelf": _NO_DATA,
     "system": "the system may do everything in the tenant it names; as a session",
@@ -86,6 +87,7 @@ CRM_DOORS: dict[str, Door | str] = {
     "tenant_schema": lambda me, w: sorted(w.crm.tenant_schema(me).segments),
     "tenants": "see Tenants",
     "undelivered": lambda me, w: w.crm.undelivered(w.tenant),
+    "verify": lambda me, w: (w.crm.verify(w.tenant).sealed, w.crm.verify(w.tenant).broken),
 }
 
 SESSION_DOORS: dict[str, Door | str] = {
@@ -350,7 +352,9 @@ TRUSTED = frozenset(
         "Session.system_reader",
         "Session.writer",
         "CRM.tenant_schema",
+        "CRM.seal",
         "CRM.undelivered",
+        "CRM.verify",
         "Session.tenant_schema",
         "Session.schema",
         "Tenants.admit",

@@ -26,6 +26,8 @@ from crmkit.values import Clock, IdFactory, to_micros
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session as HostSession
 
+    from crmkit.app.sealing import Verification
+
 __all__ = ["BUILTIN_PLUGINS", "CRM"]
 
 _log = logging.getLogger("crmkit")
@@ -174,6 +176,28 @@ class CRM(Foundation):
         crmkit does it after its own commits. A host that commits itself calls this afterwards, or from a timer.
         """
         return Delivery(self, self.session).deliver(tenant, changeset_id)
+
+    def seal(self, tenant: str = DEFAULT_TENANT) -> int:
+        """Seal what was committed since, in batches: from then on a change of it past crmkit shows. For a timer.
+
+        Returns how many changesets were sealed.
+        """
+        from crmkit.app.sealing import BATCH, seal
+
+        done = 0
+        while True:
+            with self.system(tenant=tenant) as me:
+                number = seal(me)
+            done += number
+            if number < BATCH:
+                return done
+
+    def verify(self, tenant: str = DEFAULT_TENANT) -> "Verification":
+        """Read the chain of seals anew: what of the history was changed, taken out or put in past crmkit."""
+        from crmkit.app.sealing import verify
+
+        with self.system(tenant=tenant) as me:
+            return verify(me)
 
     def undelivered(self, tenant: str = DEFAULT_TENANT) -> list[tuple[str, int, str]]:
         """What could not be told to plugins so far: the plugin's name, the attempts made, the last error."""

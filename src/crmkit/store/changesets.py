@@ -84,7 +84,7 @@ class Changesets:
         """Records a changeset."""
         table = self.tables.system.changeset
         names = ("tenant_id", *_COLUMNS)
-        statement = self._prepared(
+        statement = self.prepared(
             "add",
             lambda: insert(table).values({n: bindparam("tenant" if n == "tenant_id" else n) for n in names}),
         )
@@ -121,7 +121,7 @@ class Changesets:
     def latest(self, unit: Unit, limit: int = 50) -> list[Changeset]:
         """The latest changesets, latest first."""
         table = self.tables.system.changeset
-        statement = self._prepared(
+        statement = self.prepared(
             "latest",
             lambda: (
                 select(*(table.c[name] for name in _COLUMNS))
@@ -140,7 +140,7 @@ class Changesets:
             if not wanted(type_key):
                 continue
             history = self.tables.history[type_key]
-            statement = self._prepared(
+            statement = self.prepared(
                 ("touched", type_key), lambda live=live, history=history: _touched(live, history)
             )
             rows = unit.read(statement, {"tenant": self.tenant_id, "changeset": self.codec.id_in(changeset_id)})
@@ -155,7 +155,7 @@ class Changesets:
                 history.c["tenant_id"] == tenant_param(), history.c["id"] == bindparam("id")
             )
 
-        statement = self._prepared(("endings", history.name), make)
+        statement = self.prepared(("endings", history.name), make)
         rows = unit.read(statement, {"tenant": self.tenant_id, "id": self.codec.id_in(record_id)})
         return {version: self.codec.id_out(raw) for version, raw in rows}
 
@@ -182,7 +182,7 @@ class Changesets:
 
     def _read(self, unit: Unit, what: str, condition: Any, **values: Any) -> list[Changeset]:
         table = self.tables.system.changeset
-        statement = self._prepared(
+        statement = self.prepared(
             what,
             lambda: select(*(table.c[name] for name in _COLUMNS)).where(
                 table.c["tenant_id"] == tenant_param(), condition()
@@ -197,7 +197,8 @@ class Changesets:
         values["recorded_at"] = from_micros(values["recorded_at"])
         return Changeset(**values)
 
-    def _prepared(self, what: Any, make: Any) -> Any:
+    def prepared(self, what: Any, make: Any) -> Any:
+        """The statement of that name, made once."""
         return self.shelf.get(("changeset", what), lambda: self.database.prepare(make()))
 
 

@@ -87,6 +87,8 @@ def _changeset(metadata: MetaData) -> Table:
         _text("origin"),
         _id("causation_id", null=True),
         _id("undoes_id", null=True),
+        Column("position", BigInteger(), nullable=True, autoincrement=False),
+        _text("seal", null=True),
         _key("crm_changeset", "tenant_id", "id"),
         Index(named("ix", "crm_changeset", ["recorded_at", "id"]), "tenant_id", "recorded_at", "id"),
         info={"scope": "tenant", "role": "changeset"},
@@ -95,6 +97,9 @@ def _changeset(metadata: MetaData) -> Table:
     undoes = table.c.undoes_id.is_not(None)
     name = named("ix", "crm_changeset", ["undoes_id"])
     Index(name, table.c.tenant_id, table.c.undoes_id, sqlite_where=undoes, postgresql_where=undoes)
+    sealed = table.c.position.is_not(None)
+    place = named("uq", "crm_changeset", ["position"])
+    Index(place, table.c.tenant_id, table.c.position, unique=True, sqlite_where=sealed, postgresql_where=sealed)
     return table
 
 

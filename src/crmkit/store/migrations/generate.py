@@ -159,7 +159,7 @@ _SYSTEM = (
         "crm_changeset",
         (
             "tenant_id:integer! id:id! actor_id:id actor! recorded_at:integer! command! reason origin! "
-            "causation_id:id undoes_id:id"
+            "causation_id:id undoes_id:id position:integer seal"
         ),
         "tenant_id id",
     ),

@@ -1,0 +1,169 @@
+"""Seals: changesets in order, each with a hash of itself, of what it wrote, and of the seal before it.
+
+Whoever changes, takes out or puts in a changeset or a version afterwards, past crmkit, breaks the chain from there on.
+The hash is SHA-256 over the canonical JSON of the rows as the database holds them; columns without a value are left
+out, so a column that a later release adds changes nothing. Whoever can write to the database can make the chain anew:
+note the last seal somewhere else.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterator
+from typing import Any
+from uuid import UUID
+
+import attrs
+from sqlalchemy import Table, bindparam, func, literal, select, update
+
+from crmkit.store.changesets import Changesets
+from crmkit.store.sources import tenant_param
+from crmkit.store.unit import Unit
+
+__all__ = ["Seal", "Seals"]
+
+_FIRST = "0" * 64
+
+
+@attrs.frozen
+class Seal:
+    """The place of a changeset in the chain, from 1, and its hash in hex."""
+
+    position: int
+    changeset_id: UUID
+    seal: str
+
+
+@attrs.frozen
+class Seals:
+    """The chain of one tenant, through one unit of work."""
+
+    changesets: Changesets
+    unit: Unit
+
+    def last(self) -> Seal | None:
+        """The end of the chain."""
+        table = self._table
+
+        def make() -> Any:
+            return (
+                select(table.c["position"], table.c["id"], table.c["seal"])
+                .where(table.c["tenant_id"] == tenant_param(), table.c["position"].is_not(None))
+                .order_by(table.c["position"].desc())
+                .limit(literal(1))
+            )
+
+        rows = self._read("last", make)
+        return None if not rows else self._seal(rows[0])
+
+    def seal(self, size: int) -> int:
+        """Adds the oldest changesets that have no seal, so many at most; returns how many."""
+        table = self._table
+
+        def make() -> Any:
+            return (
+                select(table.c["id"])
+                .where(table.c["tenant_id"] == tenant_param(), table.c["position"].is_(None))
+                .order_by(table.c["recorded_at"], table.c["id"])
+                .limit(bindparam("size"))
+            )
+
+        def sealing() -> Any:
+            one = (table.c["tenant_id"] == tenant_param(), table.c["id"] == bindparam("row"))
+            values: dict[str, Any] = {"position": bindparam("place"), "seal": bindparam("hash")}
+            return update(table).where(*one).values(values)
+
+        self.unit.begin_write()
+        last = self.last()
+        position, seal = (0, _FIRST) if last is None else (last.position, last.seal)
+        rows = self._read("unsealed", make, size=size)
+        for (raw,) in rows:
+            position, seal = position + 1, self._hash(seal, raw)
+            tenant = self.changesets.tenant_id
+            values = {"tenant": tenant, "row": raw, "place": position, "hash": seal}
+            self.unit.write(self.changesets.prepared("sealing", sealing), values)
+        return len(rows)
+
+    def chain(self) -> Iterator[Seal]:
+        """Every seal, the first one first."""
+        table = self._table
+
+        def make() -> Any:
+            return (
+                select(table.c["position"], table.c["id"], table.c["seal"])
+                .where(table.c["tenant_id"] == tenant_param(), table.c["position"].is_not(None))
+                .order_by(table.c["position"])
+            )
+
+        yield from map(self._seal, self._read("chain", make))
+
+    def unsealed(self) -> int:
+        """How many changesets have no seal yet."""
+        table = self._table
+
+        def make() -> Any:
+            without = (table.c["tenant_id"] == tenant_param(), table.c["position"].is_(None))
+            return select(func.count()).select_from(table).where(*without)
+
+        return int(self._read("count", make)[0][0])
+
+    def hash_of(self, before: Seal | None, changeset_id: UUID) -> str:
+        """The hash that a changeset has after the seal ``before``."""
+        return self._hash(_FIRST if before is None else before.seal, self.changesets.codec.id_in(changeset_id))
+
+    # ------------------------------------------------------------------------------------------------------- contents
+
+    def _hash(self, before: str, raw: Any) -> str:
+        found = hashlib.sha256(before.encode())
+        for row in self._contents(raw):
+            found.update(json.dumps(row, sort_keys=True, ensure_ascii=False, separators=(",", ":")).encode())
+        return found.hexdigest()
+
+    def _contents(self, raw: Any) -> Iterator[dict[str, Any]]:
+        """The changeset, the versions it made and those it ended."""
+        yield from self._rows("itself", self._table, "id", raw, frozenset({"position", "seal"}))
+        tables = self.changesets.tables
+        types = {t.type_key for t in self.changesets.touched(self.unit, self.changesets.codec.id_out(raw))}
+        keys = {self._declared(type_key) for type_key in types}
+        for key in sorted(keys):
+            live, history = tables.live[key], tables.history[key]
+            ended = frozenset({"superseded_at", "superseded_by"})
+            made = [*self._rows(("live", key), live, "changeset_id", raw, frozenset())]
+            made += self._rows(("history", key), history, "changeset_id", raw, ended)
+            yield from sorted(made, key=lambda row: (row["id"], row["version"]))
+            gone = self._rows(("ended", key), history, "superseded_by", raw, frozenset())
+            yield from ({"ended": row["id"], "version": row["version"]} for row in gone)
+
+    def _declared(self, type_key: str) -> str:
+        """The declared type in whose table a record of the type lies; a custom object's is that of all of them."""
+        return type_key if type_key in self.changesets.tables.live else "object"
+
+    def _rows(
+        self, what: Any, table: Table, column: str, raw: Any, without: frozenset[str]
+    ) -> Iterator[dict[str, Any]]:
+        names = [c.name for c in table.columns if c.name not in without and c.name != "tenant_id"]
+
+        def make() -> Any:
+            wanted = (table.c["tenant_id"] == tenant_param(), table.c[column] == bindparam("changeset"))
+            order = [table.c[name] for name in ("id", "version") if name in table.c]
+            return select(*(table.c[name] for name in names)).where(*wanted).order_by(*order)
+
+        for row in self._read(("rows", what), make, changeset=raw):
+            yield {name: _plain(value) for name, value in zip(names, row, strict=True) if value is not None}
+
+    def _seal(self, row: tuple[Any, ...]) -> Seal:
+        return Seal(row[0], self.changesets.codec.id_out(row[1]), row[2])
+
+    @property
+    def _table(self) -> Table:
+        return self.changesets.tables.system.changeset
+
+    def _read(self, what: Any, make: Any, **values: Any) -> list[tuple[Any, ...]]:
+        statement = self.changesets.prepared(("seals", what), make)
+        return self.unit.read(statement, {"tenant": self.changesets.tenant_id, **values})
+
+
+def _plain(value: Any) -> Any:
+    """Ids as hex, JSON as it means, whatever the driver makes of them."""
+    if isinstance(value, UUID):
+        return value.hex
+    return value.hex() if isinstance(value, bytes) else value
