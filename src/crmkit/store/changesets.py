@@ -140,9 +140,7 @@ class Changesets:
             if not wanted(type_key):
                 continue
             history = self.tables.history[type_key]
-            statement = self.prepared(
-                ("touched", type_key), lambda live=live, history=history: _touched(live, history)
-            )
+            statement = self.prepared(("touched", type_key), lambda live=live, history=history: _touched(live, history))
             rows = unit.read(statement, {"tenant": self.tenant_id, "changeset": self.codec.id_in(changeset_id)})
             yield from self._merged(type_key, rows)
 
