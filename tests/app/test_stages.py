@@ -470,3 +470,25 @@ def test_who_may_not_read_where_a_deal_is_or_what_it_is_worth_does_not_read_it_o
     with crm.session("max@acme.example") as me:
         assert me.deals.intervals(deal.id) == ()
         assert list(me.metrics().spells()) == []
+
+
+def test_what_was_brought_back_and_taken_back_again_comes_back(crm: CRM) -> None:
+    """Undoing a restore, and then the delete, are two undos; a delete on purpose in between still counts."""
+    with crm.session(ADMIN) as me:
+        account = me.accounts.create(name="ACME")
+    changesets = []
+    for step in (lambda me: me.accounts.delete(account.id), lambda me: me.undo(changesets[0])):
+        with crm.session(ADMIN) as me:
+            step(me)
+            assert me.changeset_id is not None
+            changesets.append(me.changeset_id)
+    with crm.session(ADMIN) as me:
+        assert not me.undo(changesets[1]).refused
+        assert me.accounts.count() == 0
+    with crm.session(ADMIN) as me:
+        assert not me.undo(changesets[0]).refused
+        assert me.accounts.get(account.id).name == "ACME"
+    with crm.session(ADMIN) as me:
+        me.accounts.delete(account.id)
+    with crm.session(ADMIN) as me:
+        assert [entry.problems[0].code for entry in me.undo(changesets[0]).refused] == ["not_last"]

@@ -170,7 +170,8 @@ class WritePath:
         """Brings deleted records back: row, the record as it was, and the number of the version it ended with, whose
         successor it becomes.
 
-        Those that somebody else has brought back and deleted since are refused (``not_last``).
+        Those that somebody else has brought back and deleted since are refused (``not_last``), unless that was an undo
+        of bringing them back.
         """
         record_type = self.session.type_of(type_key)
         for block in apart(rows, BLOCK, lambda row: row[1][0]):
@@ -181,7 +182,7 @@ class WritePath:
                 values = {f.key: lost[f.key] for f in record_type.fields}
                 if not self.trusted:
                     self._may_create(record_type, {**values, "id": lost.id}, frozenset())
-                if ended.get(lost.id, (0, 0))[0] != last:
+                if ended.get(lost.id, (0, 0))[0] != last and not self._undone(record_type, lost.id, last):
                     raise Conflict(
                         "it was brought back and deleted again since",
                         code="not_last",
@@ -192,11 +193,21 @@ class WritePath:
 
             changes = self._each(block, tally, change)
             returning = {
-                row: NewRow(lost.id, {}, last + 1, to_micros(lost.created_at), lost.created_by, ended[lost.id][1])
-                for row, (lost, last) in block
+                row: NewRow(
+                    lost.id, {}, ended[lost.id][0] + 1, to_micros(lost.created_at), lost.created_by, ended[lost.id][1]
+                )
+                for row, (lost, _) in block
                 if lost.id in ended
             }
             self._finishing.finish(record_type, changes, tally, returning)
+
+    def _undone(self, record_type: RecordType, record_id: UUID, last: int) -> bool:
+        """Whether the record was brought back after that version, and just that was taken back since."""
+        me = self.session
+        endings = me.changesets.endings(me.unit, record_type, record_id)
+        ended_by = me.changeset(endings[max(endings)])
+        versions = me.history(trusted=True).versions.by_ids(record_type.key, [record_id])
+        return ended_by.undoes_id in {version.changeset_id for version in versions if version.version > last}
 
     # ------------------------------------------------------------------------------------- from values to changes
 
