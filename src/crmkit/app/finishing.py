@@ -24,6 +24,7 @@ __all__ = ["Finishing", "conflict"]
 class FollowUp(Protocol):
     """What changes bring about besides: written by the same road, on the house's account."""
 
+    def create(self, type_key: str, rows: Iterable[tuple[int, Mapping[str, Any]]], tally: Tally) -> None: ...
     def update(self, type_key: str, rows: Iterable[tuple[int, Any, Mapping[str, Any]]], tally: Tally) -> None: ...
     def delete(self, type_key: str, rows: Iterable[tuple[int, Any]], tally: Tally) -> None: ...
 
@@ -64,7 +65,7 @@ class Finishing:
                     tally.last = change
             # An undo takes the intervals back as it finds them.
             if record_type.key == "deal" and not self.session.undoing:
-                keep_intervals(self.follow_up(), [change for change in changes if change.id not in late])
+                keep_intervals(self.session, self.follow_up(), [change for change in changes if change.id not in late])
 
     def _heard(self, record_type: RecordType, changes: list[Change], tally: Tally) -> list[Change]:
         """The changes after every plugin that listens to the type has amended or refused them."""

@@ -12,7 +12,7 @@ import attrs
 from crmkit.app.blocks import blocks
 from crmkit.app.judge import StoredWorld
 from crmkit.app.outcomes import BulkResult, Tally
-from crmkit.app.tagging import put_on, put_on_all, quiet, take_off, take_off_all
+from crmkit.app.tagging import put_on, put_on_all, take_off, take_off_all
 from crmkit.app.work import Work
 from crmkit.app.writing import WritePath
 from crmkit.errors import CrmkitError, InvalidQuery, NotFound
@@ -118,10 +118,12 @@ class Query(Generic[T]):
         found: Any = session.reader.get(self.type.key, Reference("*").parse(record))
         if found is None:
             raise NotFound(f"there is no such {self.type.label.lower()}", field="id")
+        # As it is: what the actor may not read of it, the masks in the condition leave out.
+        whole: Any = session.system_reader.get(self.type.key, found.id)
         binder, lifted = session.view.binder(), self._lifted()
         bound = binder.bind(lifted.shape, self.type.key)
         context = WorldContext(StoredWorld(session.system_reader), binder.values(lifted.values), session.view.moment)
-        return explain(bound, self.condition, found, context, session.view.segments)
+        return explain(bound, self.condition, whole, context, session.view.segments)
 
     # -------------------------------------------------------------------------------------------------------- writing
 
@@ -155,7 +157,7 @@ class Query(Generic[T]):
         """
         session, key = self.session, self.type.key
         with session.bulk(f"{key}.tag_where", stop=stop, dry_run=dry_run) as tally:
-            if quiet(session):
+            if WritePath(session).quiet("tagging"):
                 put_on_all(session, key, self._chosen(), tag, expires_at, tally)
             else:
                 self._one_by_one("tag", lambda target: put_on(session, key, target, tag, expires_at), tally)
@@ -174,7 +176,7 @@ class Query(Generic[T]):
         """Take a tag off all records that match; see ``tag``."""
         session, key = self.session, self.type.key
         with session.bulk(f"{key}.untag_where", stop=stop, dry_run=dry_run) as tally:
-            if quiet(session):
+            if WritePath(session).quiet("tagging"):
                 take_off_all(session, key, self._chosen(), tag, tally)
             else:
                 self._one_by_one("untag", lambda target: take_off(session, key, target, tag), tally)

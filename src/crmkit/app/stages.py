@@ -5,26 +5,27 @@ from typing import Any
 from uuid import UUID
 
 from crmkit.app.outcomes import Raising
+from crmkit.app.work import Work
 from crmkit.pipelines import follow
 from crmkit.sdk.change import Change
 
 __all__ = ["keep_intervals"]
 
 
-def keep_intervals(writes: Any, changes: Sequence[Change]) -> None:
+def keep_intervals(session: Work, writes: Any, changes: Sequence[Change]) -> None:
     """Writes the intervals that follow from changes of deals that were just written."""
     moved = [c for c in changes if c.kind != "delete" and c.values["stage"] is not None and _moved(c)]
     if not moved:
         return
-    known = _intervals(writes.session, [c.id for c in moved if c.before is not None])
+    known = _intervals(session, [c.id for c in moved if c.before is not None])
     updates: list[tuple[int, Any, Any]] = []
     begun: list[dict[str, Any]] = []
-    stages = _stages(writes.session, {c.values["stage"] for c in moved})
+    stages = _stages(session, {c.values["stage"] for c in moved})
     for change in moved:
         step = follow(known.get(change.id, ()), change.values["stage"], change.values["stage_since"])
         updates += ((len(updates) + i, *changed) for i, changed in enumerate(step.changed))
         if step.begins:
-            begun.append(_begun(writes.session, change, stages[change.values["stage"]]))
+            begun.append(_begun(session, change, stages[change.values["stage"]]))
     if updates:
         writes.update("stage_interval", updates, Raising())
     if begun:
@@ -35,7 +36,7 @@ def _moved(change: Change) -> bool:
     return change.before is None or bool(change.changed & {"stage", "stage_since"})
 
 
-def _intervals(session: Any, deals: Sequence[UUID]) -> dict[UUID, list[Any]]:
+def _intervals(session: Work, deals: Sequence[UUID]) -> dict[UUID, list[Any]]:
     found: dict[UUID, list[Any]] = {}
     if deals:
         for interval in session.system_reader.referring("stage_interval", "deal", deals):
@@ -43,11 +44,11 @@ def _intervals(session: Any, deals: Sequence[UUID]) -> dict[UUID, list[Any]]:
     return found
 
 
-def _stages(session: Any, ids: Iterable[UUID]) -> dict[UUID, Any]:
+def _stages(session: Work, ids: Iterable[UUID]) -> dict[UUID, Any]:
     return {stage.id: stage for stage in session.system_reader.by_ids("stage", sorted(ids))}
 
 
-def _begun(session: Any, change: Change, stage: Any) -> dict[str, Any]:
+def _begun(session: Work, change: Change, stage: Any) -> dict[str, Any]:
     actor = session.actor
     return {
         "deal": change.id,

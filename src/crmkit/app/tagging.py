@@ -7,27 +7,18 @@ from uuid import UUID
 
 import attrs
 
-from crmkit.app.outcomes import Tally
+from crmkit.app.outcomes import Raising, Tally
 from crmkit.app.work import Work
 from crmkit.app.writing import WritePath
-from crmkit.errors import Conflict, Denied, InvalidRecord, NotFound
+from crmkit.errors import Denied, InvalidRecord, NotFound
 from crmkit.query.lift import Lifted
 from crmkit.records import Tag
 from crmkit.schema.types import Reference
 from crmkit.segments import NO_TAG, Standing, TagEvent, Worn, standing, told, worn
-from crmkit.store.writer import NewRow
 
-__all__ = ["put_on", "put_on_all", "quiet", "tag_history", "take_off", "take_off_all", "unwear", "wear"]
+__all__ = ["put_on", "put_on_all", "tag_history", "take_off", "take_off_all", "unwear", "wear"]
 
 _RULES = frozenset({"system", "plugin"})
-
-
-@attrs.define
-class _Raising(Tally):
-    """A refusal is raised as it is: the taggings of one verb are written all or none."""
-
-    def refuse(self, row: int, error: Any) -> None:
-        raise error
 
 
 @attrs.frozen
@@ -63,7 +54,7 @@ def put_on(me: Work, type_key: str, target: Any, name: str, expires_at: datetime
     unwear(me, others)
     found = on_it.get(tag.id)
     differs = found is None or given.differs(found, me.view.moment.now)
-    writes, tally = WritePath(me, trusted=True), _Raising()
+    writes, tally = WritePath(me, trusted=True), Raising()
     if found is None:
         values = {"tag": tag.id, "record_type": type_key, "record": record, **given.values}
         writes.create("tagging", [(0, values)], tally)
@@ -150,48 +141,21 @@ def _rival_taggings(me: Work, type_key: str, where: Lifted, tag: Tag, allowed: s
     return [w for w in worn(me.reader, type_key, where, _rivals(me, tag)) if w.record in allowed]
 
 
-def quiet(me: Work) -> bool:
-    """Whether nothing has to be decided for a tagging: no plugin listens, and taggings have no custom fields."""
-    heard = any(True for _ in me.listeners("crmkit_before_change", "tagging"))
-    return not heard and not me.checks("tagging") and not me.type_of("tagging").custom
-
-
 def wear(me: Work, type_key: str, tag: UUID, records: Iterable[UUID], values: dict[str, Any] | None = None) -> None:
-    """New taggings, which the caller has authorised: in one statement where nobody listens."""
+    """New taggings, which the caller has authorised."""
     common = {"tag": tag, "record_type": type_key, "origin": "rule", "expires_at": None, **(values or {})}
-    rows = [{**common, "record": record} for record in records]
-    if not rows:
-        return
-    if not quiet(me):
-        WritePath(me, trusted=True).create("tagging", enumerate(rows), _Raising())
-        return
-    ids = me.ids.many(len(rows))
-    me.writer().insert("tagging", (NewRow(i, row) for i, row in zip(ids, rows, strict=True)))
-    me.wrote("tagging")
+    WritePath(me, trusted=True).put("tagging", [{**common, "record": record} for record in records])
 
 
 def _rewear(me: Work, type_key: str, tag: UUID, found: list[Worn], given: _Given) -> None:
     common = {"tag": tag, "record_type": type_key, **given.values}
     rows = [(w.id, w.version, {**common, "record": w.record}) for w in found]
-    if rows:
-        _all_current(me.writer().update("tagging", rows, frozenset(given.values)))
-        me.wrote("tagging")
+    WritePath(me, trusted=True).change("tagging", rows, frozenset(given.values))
 
 
 def unwear(me: Work, found: list[Worn]) -> None:
-    """Taggings taken off, which the caller has authorised: in two statements where nobody listens."""
-    if not found:
-        return
-    if not quiet(me):
-        WritePath(me, trusted=True).delete("tagging", [(i, w.id) for i, w in enumerate(found)], _Raising())
-        return
-    _all_current(me.writer().delete("tagging", [(w.id, w.version) for w in found]))
-    me.wrote("tagging")
-
-
-def _all_current(refused: list[UUID]) -> None:
-    if refused:
-        raise Conflict("some of the tags were changed by somebody else in between", hint="run it again")
+    """Taggings taken off, which the caller has authorised."""
+    WritePath(me, trusted=True).drop("tagging", [(w.id, w.version) for w in found])
 
 
 # ----------------------------------------------------------------------------------------------------------------- tags
@@ -230,7 +194,7 @@ def _named(me: Work, name: str) -> tuple[str, Tag | None]:
 
 
 def _made(me: Work, name: str) -> Tag:
-    tally = _Raising()
+    tally = Raising()
     WritePath(me, trusted=True).create("tag", [(0, {"name": name})], tally)
     (tag_id,) = (record_id for _, _, record_id in tally.rows if record_id is not None)
     made: Any = me.system_reader.get("tag", tag_id)

@@ -13,7 +13,7 @@ import attrs
 from crmkit.app.blocks import apart, blocks, id_of
 from crmkit.app.definitions import DEFINITIONS, stored
 from crmkit.app.finishing import Finishing, conflict
-from crmkit.app.outcomes import Tally
+from crmkit.app.outcomes import Raising, Tally
 from crmkit.app.work import Work
 from crmkit.errors import Conflict, CrmkitError, Denied, InvalidRecord, NotFound
 from crmkit.query.lift import Lifted
@@ -132,6 +132,50 @@ class WritePath:
         if ids:
             session.wrote(type_key, values)
         return True
+
+    # ------------------------------------------------------------------------------------------------------ in sets
+
+    def quiet(self, type_key: str) -> bool:
+        """Whether nothing has to be decided for each record: no plugin, rule or custom field has a say."""
+        session = self.session
+        heard = any(True for _ in session.listeners("crmkit_before_change", type_key))
+        return not heard and not session.checks(type_key) and not session.type_of(type_key).custom
+
+    def put(self, type_key: str, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Creates records, all or none: where it is quiet, in one statement.
+
+        The caller has authorised them; rows are complete, refer to what is there and hold no unique value twice.
+        """
+        if not self.quiet(type_key):
+            self.create(type_key, enumerate(rows), Raising())
+        elif rows:
+            ids = self.session.ids.many(len(rows))
+            self.session.writer().insert(type_key, (NewRow(i, row) for i, row in zip(ids, rows, strict=True)))
+            self.session.wrote(type_key)
+
+    def change(self, type_key: str, rows: Sequence[tuple[UUID, int, Mapping[str, Any]]], keys: frozenset[str]) -> None:
+        """Updates records, all or none, where it is quiet: id, version, all values, of which ``keys`` are new.
+
+        The caller has authorised it. Raises Conflict.
+        """
+        if rows:
+            self._all_current(type_key, self.session.writer().update(type_key, rows, keys))
+
+    def drop(self, type_key: str, rows: Sequence[tuple[UUID, int]]) -> None:
+        """Deletes records by id and version, all or none: where it is quiet, in two statements.
+
+        The caller has authorised it; nothing refers to them. Raises Conflict.
+        """
+        if not self.quiet(type_key):
+            self.delete(type_key, enumerate(record_id for record_id, _ in rows), Raising())
+        elif rows:
+            self._all_current(type_key, self.session.writer().delete(type_key, rows))
+
+    def _all_current(self, type_key: str, refused: Sequence[UUID]) -> None:
+        if refused:
+            plural = self.session.type_of(type_key).plural
+            raise Conflict(f"some of the {plural} were changed by somebody else in between", hint="run it again")
+        self.session.wrote(type_key)
 
     def _check_references(self, record_type: RecordType, values: Mapping[str, Any]) -> None:
         for key, value in values.items():
