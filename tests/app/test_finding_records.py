@@ -5,7 +5,7 @@ from uuid import UUID
 
 import pytest
 
-from crmkit import CRM, Session
+from crmkit import CRM, Money, Session
 from crmkit.errors import InvalidDefinition, InvalidValue, NotFound
 from tests.staff import ADMIN, hire
 
@@ -159,3 +159,20 @@ def test_fields_compare_also_where_a_right_to_one_of_them_looks_elsewhere(crm: C
             "account.owner.active == account.owner.active",
         ):
             assert [a.subject for a in me.activities.where(condition, deal=None)] == ["shown"]
+
+
+def test_an_explanation_agrees_with_the_filter_where_a_right_hangs_on_what_may_not_be_read(crm: CRM) -> None:
+    """The amount may be read of deals that are won; whether one is won may not."""
+    hire(crm, "eve@acme.example", stage="read")
+    with crm.session(ADMIN) as me:
+        role = me.roles.one(name="role of eve@acme.example")
+        me.records("grant").create(role=role, on="deal", action="read", scope="all", fields=["name"])
+        won = {"scope": "where", "where": "outcome == 'won'", "fields": ["amount"]}
+        me.records("grant").create(role=role, on="deal", action="read", **won)
+        shown = me.deals.move(me.deals.create(name="shown", amount=Money(9, "EUR")), to="won")
+        hidden = me.deals.create(name="hidden", amount=Money(9, "EUR"))
+    with crm.session("eve@acme.example") as me:
+        query = me.deals.where("amount > money('1', 'EUR')")
+        assert [deal.name for deal in query] == ["shown"]
+        assert query.explain(shown.id).held is True
+        assert query.explain(hidden.id).held is None
