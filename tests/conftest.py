@@ -21,7 +21,7 @@ import psycopg
 import pytest
 from hypothesis import HealthCheck, settings
 from psycopg import sql
-from sqlalchemy import URL, make_url
+from sqlalchemy import URL, Engine, make_url
 
 from crmkit import CRM
 from crmkit.testing import FakeClock
@@ -215,6 +215,8 @@ def open_crm(clock: FakeClock) -> Iterator[Callable[..., CRM]]:
         def make(target: Any, **options: Any) -> CRM:
             crm = CRM(target, **{"clock": clock, **options})
             stack.callback(crm.dispose)
+            if isinstance(target, Engine):  # a host's, which a CRM leaves open
+                stack.callback(target.dispose)
             return crm
 
         yield make

@@ -39,6 +39,7 @@ from crmkit.analytics.metric import Metric
 from crmkit.analytics.parts import Parts
 from crmkit.analytics.velocity import VelocityTally
 from crmkit.app import facts
+from crmkit.app.naming import named
 from crmkit.app.work import Work
 from crmkit.errors import NotFound, UsageError
 from crmkit.query import Expr
@@ -47,7 +48,7 @@ from crmkit.query.nodes import TRUE, IsNull, Path, all_of
 from crmkit.query.text import parse
 from crmkit.records import Pipeline
 from crmkit.store.reader import Reader
-from crmkit.values import Money, Period, fold
+from crmkit.values import Money, Period
 from crmkit.values.business_hours import BusinessHours
 from crmkit.values.rates import Policy, Rates
 
@@ -119,12 +120,11 @@ class Metrics:
         return find_faults(self.deals(), self.spells(), self.stages, self.frame)
 
     def _stage(self, stage: Any) -> Hashable:
-        wanted = getattr(stage, "id", stage)
-        for known in self.stages:
-            if wanted in (known.id, str(known.id)) or (isinstance(wanted, str) and fold(wanted) == fold(known.name)):
-                return known.id
+        found = named(self.stages, stage)
+        if found is not None:
+            return found.id  # type: ignore[no-any-return]
         names = ", ".join(known.name for known in self.stages)
-        raise NotFound(f"the pipeline has no stage {wanted!s:.80}", code="unknown_stage", hint=f"it has: {names}")
+        raise NotFound(f"the pipeline has no stage {stage!s:.80}", code="unknown_stage", hint=f"it has: {names}")
 
     # ------------------------------------------------------------------------------------------------ won, lost, ended
 
@@ -352,12 +352,9 @@ def _pipeline(session: Work, wanted: Any) -> Any:
     known = sorted(session.system_reader.records("pipeline"), key=lambda pipeline: pipeline.id)
     if wanted is None and len(known) == 1:
         return known[0]
-    wanted = getattr(wanted, "id", wanted)
-    for pipeline in known:
-        if wanted in (pipeline.id, str(pipeline.id)) or (
-            isinstance(wanted, str) and fold(wanted) == fold(pipeline.name)
-        ):
-            return pipeline
+    found = named(known, wanted)
+    if found is not None:
+        return found
     names = ", ".join(pipeline.name for pipeline in known)
     what = "which pipeline" if wanted is None else f"there is no pipeline {wanted!s:.80}"
     raise NotFound(what, code="unknown_pipeline", field="pipeline", hint=f"there are: {names}")

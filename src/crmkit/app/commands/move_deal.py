@@ -4,10 +4,10 @@ from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
+from crmkit.app.naming import named
 from crmkit.errors import InvalidRecord, NotFound
 from crmkit.records import Deal, Stage
 from crmkit.sdk.command import Command, Target, command
-from crmkit.values import fold
 
 __all__ = ["MoveDeal"]
 
@@ -45,10 +45,9 @@ def _stage(me: Any, deal: Deal, to: Stage | UUID | str) -> UUID:
     if deal.pipeline is None:
         raise InvalidRecord("the deal is in no pipeline", code="no_pipeline", field="pipeline")
     stages = list(me.system_reader.referring("stage", "pipeline", [deal.pipeline]))
-    wanted = to.id if isinstance(to, Stage) else to
-    for stage in stages:
-        if wanted in (stage.id, str(stage.id)) or (isinstance(wanted, str) and fold(wanted) == fold(stage.name)):
-            return stage.id  # type: ignore[no-any-return]
+    found = named(stages, to)
+    if found is not None:
+        return found.id  # type: ignore[no-any-return]
     names = ", ".join(stage.name for stage in sorted(stages, key=lambda s: s.position))
     raise NotFound(
         f"the pipeline has no stage {to!s:.80}", code="unknown_stage", field="stage", hint=f"it has: {names}"
