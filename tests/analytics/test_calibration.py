@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from crmkit.analytics.calibration import Forecast, calibration, stage_calibration, tally
+from crmkit.analytics.journeys import Journeys
 from crmkit.errors import InvalidValue, UsageError
 from tests.analytics.journeys import BID, FIT, FRAME, NEW, STAGES, apart, day, journey
 
@@ -61,7 +62,7 @@ def test_stages_are_judged_by_the_deals_that_were_in_them_each_once() -> None:
             journey(3, ("new", 0)),
         ]
     )
-    result = stage_calibration(deals, spells, STAGES, FRAME)
+    result = stage_calibration(Journeys.of(deals, spells, STAGES, FRAME))
     stated = {row.mean_forecast.exact: (row.observed.numerator, row.observed.n) for row in result.table}
     assert stated == {NEW.probability: (1, 2), FIT.probability: (1, 1)}
     assert result.brier.censored == 1
@@ -73,7 +74,7 @@ def test_stages_without_a_probability_and_impossible_histories_are_left_out_and_
     deal, spells = journey("torn", ("new", 0), ("won", 1))
     torn = deal, [attrs.evolve(spells[0], left=day(-1)), spells[1]]
     deals, all_spells = apart([torn, journey(2, ("bid", 0), ("won", 1))])
-    result = stage_calibration(deals, all_spells, silent, FRAME)
+    result = stage_calibration(Journeys.of(deals, all_spells, silent, FRAME))
     assert (result.brier.n, result.brier.value, result.table) == (0, None, ())
     assert result.brier.excluded == {"impossible_history": 1, "no_probability": 1}
 

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from crmkit.analytics.cohort_curve import LOST, REACHED, CohortCurve, cohort_curve, tally
+from crmkit.analytics.journeys import Journeys
 from crmkit.values import Period
 from tests.analytics.journeys import FRAME, STAGES, Journey, apart, journey, some_journeys
 
@@ -16,7 +17,7 @@ YEAR = Period.year(2017)
 
 def curve(*journeys: Journey) -> CohortCurve:
     deals, spells = apart(journeys)
-    return cohort_curve(deals, spells, STAGES, YEAR, FRAME, stage="new")
+    return cohort_curve(Journeys.of(deals, spells, STAGES, FRAME), YEAR, stage="new")
 
 
 def test_a_curve_worked_by_hand() -> None:
@@ -83,7 +84,8 @@ def test_tallies_of_disjoint_deals_add_up_in_any_order(journeys: list[Journey], 
     cut = data.draw(st.integers(0, len(journeys)))
     shuffled = data.draw(st.permutations(journeys))
     whole, one, other = (
-        tally(*apart(part), STAGES, YEAR, FRAME, stage="fit") for part in (shuffled, journeys[:cut], journeys[cut:])
+        tally(Journeys.of(*apart(part), STAGES, FRAME), YEAR, stage="fit")
+        for part in (shuffled, journeys[:cut], journeys[cut:])
     )
     assert one + other == whole
     assert whole.n == sum(any(spell.stage == "fit" for spell in spells) for _, spells in journeys)

@@ -18,6 +18,7 @@ from crmkit.analytics.conversion import (
     tally_flow,
     tally_stock,
 )
+from crmkit.analytics.journeys import Journeys
 from crmkit.analytics.metric import Metric
 from crmkit.errors import UsageError
 from crmkit.values import Period
@@ -29,12 +30,14 @@ FEBRUARY = Period.month(2017, 2)
 
 def flow(*journeys: Journey, period: Period = FEBRUARY, **more: Any) -> Metric:
     deals, spells = apart(journeys)
-    return flow_conversion(deals, spells, STAGES, period, FRAME, **{"stage": "new", **more})
+    return flow_conversion(Journeys.of(deals, spells, STAGES, FRAME), period, **{"stage": "new", **more})
 
 
 def cohort(*journeys: Journey, period: Period = JANUARY, mature: int = 30, **more: Any) -> Metric:
     deals, spells = apart(journeys)
-    return cohort_conversion(deals, spells, STAGES, period, FRAME, **{"stage": "new", "mature": mature, **more})
+    return cohort_conversion(
+        Journeys.of(deals, spells, STAGES, FRAME), period, **{"stage": "new", "mature": mature, **more}
+    )
 
 
 def test_a_ratio_of_stocks_is_not_called_a_conversion() -> None:
@@ -130,8 +133,8 @@ def test_the_order_of_then_may_differ_from_that_of_now() -> None:
     moved = tuple(attrs.evolve(stage, position=-1) if stage is BID else stage for stage in STAGES)
     deals, spells = apart([journey("a", ("new", 5), ("bid", 9))])
     ask: dict[str, Any] = {"stage": "new", "mature": 0}
-    then = cohort_conversion(deals, spells, moved, JANUARY, FRAME, order="then", **ask)
-    now = cohort_conversion(deals, spells, moved, JANUARY, FRAME, order="now", **ask)
+    then = cohort_conversion(Journeys.of(deals, spells, moved, FRAME), JANUARY, order="then", **ask)
+    now = cohort_conversion(Journeys.of(deals, spells, moved, FRAME), JANUARY, order="now", **ask)
     assert (then.value, now.value) == (1.0, 0.0)
 
 
@@ -145,7 +148,7 @@ def test_impossible_histories_are_left_out_and_counted() -> None:
 def test_members_are_listed_where_the_frame_asks() -> None:
     deals, spells = apart([journey("b", ("new", 5), ("fit", 40)), journey("a", ("new", 5)), journey("c", ("new", 28))])
     frame = attrs.evolve(FRAME, members=True)
-    metric = cohort_conversion(deals, spells, STAGES, JANUARY, frame, stage="new", mature=90)
+    metric = cohort_conversion(Journeys.of(deals, spells, STAGES, frame), JANUARY, stage="new", mature=90)
     assert metric.members == {"numerator": ("b",), "denominator": ("a", "b"), "censored": ("c",)}
 
 
@@ -189,10 +192,10 @@ def test_tallies_of_disjoint_deals_add_up_in_any_order(
     ask: dict[str, Any] = {"stage": "new", "order": order}
 
     def flowing(part: list[Journey]) -> Any:
-        return tally_flow(*apart(part), STAGES, FEBRUARY, frame, **ask)
+        return tally_flow(Journeys.of(*apart(part), STAGES, frame), FEBRUARY, **ask)
 
     def ripening(part: list[Journey]) -> Any:
-        return tally_cohort(*apart(part), STAGES, FEBRUARY, frame, mature=mature, **ask)
+        return tally_cohort(Journeys.of(*apart(part), STAGES, frame), FEBRUARY, mature=mature, **ask)
 
     def lying(part: list[Journey]) -> Any:
         return tally_stock(apart(part)[0])
@@ -208,8 +211,8 @@ def test_a_cohort_is_who_counts_and_who_is_young_and_only_some_of_them_move(
 ) -> None:
     deals, spells = apart(journeys)
     ask: dict[str, Any] = {"stage": "new"}
-    all_of_them = tally_cohort(deals, spells, STAGES, FEBRUARY, FRAME, mature=0, **ask)
-    ripe = tally_cohort(deals, spells, STAGES, FEBRUARY, FRAME, mature=mature, **ask)
+    all_of_them = tally_cohort(Journeys.of(deals, spells, STAGES, FRAME), FEBRUARY, mature=0, **ask)
+    ripe = tally_cohort(Journeys.of(deals, spells, STAGES, FRAME), FEBRUARY, mature=mature, **ask)
     assert ripe.there + ripe.censored == all_of_them.there
     assert ripe.moved <= min(ripe.there, all_of_them.moved)
     assert conversion_of(ripe, "cohort", FEBRUARY, FRAME).n == ripe.there

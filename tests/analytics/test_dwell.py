@@ -11,13 +11,14 @@ from lifelines import KaplanMeierFitter
 from lifelines.utils import median_survival_times
 
 from crmkit.analytics.dwell import StageDwell, Stay, stage_dwell, tally
+from crmkit.analytics.journeys import Journeys
 from crmkit.analytics.survival import kaplan_meier
 from crmkit.errors import UsageError
 from tests.analytics.journeys import FRAME, STAGES, Journey, apart, day, journey, some_journeys
 
 
 def of_new(*journeys: Journey, stay: Stay = "cumulative") -> StageDwell:
-    return stage_dwell(*apart(journeys), STAGES, FRAME, stay=stay)[0]
+    return stage_dwell(Journeys.of(*apart(journeys), STAGES, FRAME), stay=stay)[0]
 
 
 def test_the_naive_mean_forgets_those_who_are_still_there() -> None:
@@ -49,13 +50,13 @@ def test_a_stage_entered_three_times_is_one_stay(
 ) -> None:
     deals, spells = apart([journey("a", ("new", 0), ("fit", 5), ("new", 20), ("fit", 30), ("new", 70))])
     micros = 86_400_000_000
-    times = tally(deals, spells, FRAME, stay=stay).stays["new"]
+    times = tally(Journeys.of(deals, spells, STAGES, FRAME), stay=stay).stays["new"]
     assert {time // micros: ended for time, (ended, _) in times.items() if ended} == completed
     assert {time // micros: still for time, (_, still) in times.items() if still} == lasting
 
 
 def test_a_stage_nobody_was_in_has_no_figures() -> None:
-    for result in stage_dwell([], [], STAGES, FRAME):
+    for result in stage_dwell(Journeys.of([], [], STAGES, FRAME)):
         assert (result.median.value, result.median.n, result.naive_mean.value, result.naive_mean.n) == (
             None,
             0,
@@ -65,7 +66,7 @@ def test_a_stage_nobody_was_in_has_no_figures() -> None:
 
 
 def test_the_stages_come_in_their_order_and_closed_ones_do_not() -> None:
-    assert [result.stage for result in stage_dwell([], [], STAGES[::-1], FRAME)] == ["new", "fit", "bid"]
+    assert [result.stage for result in stage_dwell(Journeys.of([], [], STAGES[::-1], FRAME))] == ["new", "fit", "bid"]
 
 
 def test_impossible_histories_are_left_out_and_counted() -> None:
@@ -76,7 +77,7 @@ def test_impossible_histories_are_left_out_and_counted() -> None:
 
 def test_a_stay_that_does_not_exist_is_refused() -> None:
     with pytest.raises(UsageError) as refusal:
-        tally([], [], FRAME, stay="longest")  # type: ignore[arg-type]
+        tally(Journeys.of([], [], STAGES, FRAME), stay="longest")  # type: ignore[arg-type]
     assert refusal.value.code == "unknown_variant"
 
 
@@ -108,7 +109,10 @@ def test_median_and_its_interval_are_those_of_lifelines(stays: list[tuple[int, b
 def test_tallies_of_disjoint_deals_add_up_in_any_order(journeys: list[Journey], data: st.DataObject, stay: Any) -> None:
     cut = data.draw(st.integers(0, len(journeys)))
     shuffled = data.draw(st.permutations(journeys))
-    whole, one, other = (tally(*apart(part), FRAME, stay=stay) for part in (shuffled, journeys[:cut], journeys[cut:]))
+    whole, one, other = (
+        tally(Journeys.of(*apart(part), STAGES, FRAME), stay=stay)
+        for part in (shuffled, journeys[:cut], journeys[cut:])
+    )
     assert one + other == whole
     for stage, times in whole.stays.items():
         stayed = sum(any(spell.stage == stage for spell in spells) for _, spells in journeys)

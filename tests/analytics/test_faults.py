@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 
 from crmkit.analytics.facts import Spell
-from crmkit.analytics.faults import deals_of, find_faults
+from crmkit.analytics.faults import find_faults
 from tests.analytics.journeys import FRAME, STAGES, Journey, apart, day, journey, some_journeys
 
 
@@ -70,7 +70,6 @@ def test_several_faults_of_a_deal_are_all_named_each_once() -> None:
 def test_spells_of_a_deal_that_is_not_there_are_named() -> None:
     [fault] = find_faults([], [spell(day(1), None)], STAGES, FRAME)
     assert (fault.deal, fault.code) == ("a", "unknown_deal")
-    assert deals_of([fault]) == {"a"}
 
 
 @pytest.mark.law

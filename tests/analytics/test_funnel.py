@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from crmkit.analytics.facts import StageFact
 from crmkit.analytics.frame import Frame
 from crmkit.analytics.funnel import WON, Amounts, Funnel, funnel, funnel_of, tally
+from crmkit.analytics.journeys import Journeys
 from crmkit.analytics.ladder import Order, Reaching
 from crmkit.errors import CurrencyMismatch, UsageError
 from crmkit.values import Money, Period
@@ -32,7 +33,7 @@ POLICIES = st.fixed_dictionaries(
 
 def made(*journeys: Journey, frame: Frame = FRAME, stages: tuple[StageFact, ...] = STAGES, **policies: Any) -> Funnel:
     deals, spells = apart(journeys)
-    return funnel(deals, spells, stages, frame, **policies)
+    return funnel(Journeys.of(deals, spells, stages, frame), **policies)
 
 
 def reached(result: Funnel) -> dict[object, object]:
@@ -222,19 +223,21 @@ def test_tallies_of_disjoint_deals_add_up_in_any_order(
     cut = data.draw(st.integers(0, len(journeys)))
     shuffled = data.draw(st.permutations(journeys))
     frame = attrs.evolve(FRAME, members=True)
-    whole = tally(*apart(shuffled), STAGES, frame, **policies)
-    one, other = (tally(*apart(part), STAGES, frame, **policies) for part in (journeys[:cut], journeys[cut:]))
+    whole = tally(Journeys.of(*apart(shuffled), STAGES, frame), **policies)
+    one, other = (
+        tally(Journeys.of(*apart(part), STAGES, frame), **policies) for part in (journeys[:cut], journeys[cut:])
+    )
     assert one + other == whole
-    assert tally([], [], STAGES, frame, **policies) + whole == whole
+    assert tally(Journeys.of([], [], STAGES, frame), **policies) + whole == whole
     deals, spells = apart(journeys)
-    assert tally(deals, data.draw(st.permutations(spells)), STAGES, frame, **policies) == whole
+    assert tally(Journeys.of(deals, data.draw(st.permutations(spells)), STAGES, frame), **policies) == whole
 
 
 @pytest.mark.law
 @given(some_journeys(), POLICIES)
 def test_what_is_implied_only_falls_and_holds_what_is_strict(journeys: list[Journey], policies: dict[str, Any]) -> None:
-    implied = tally(*apart(journeys), STAGES, FRAME, **{**policies, "reaching": "implied"})
-    strict = tally(*apart(journeys), STAGES, FRAME, **{**policies, "reaching": "strict"})
+    implied = tally(Journeys.of(*apart(journeys), STAGES, FRAME), **{**policies, "reaching": "implied"})
+    strict = tally(Journeys.of(*apart(journeys), STAGES, FRAME), **{**policies, "reaching": "strict"})
     counts = [implied.steps[key].reached for key in ("new", "fit", "bid", WON)]
     assert counts == sorted(counts, reverse=True)
     for key, step in strict.steps.items():
@@ -260,7 +263,9 @@ def test_the_zone_that_facts_are_told_in_does_not_matter(
         )
         for spell in spells
     ]
-    assert tally(deals, elsewhere, STAGES, FRAME, **policies) == tally(deals, spells, STAGES, FRAME, **policies)
+    assert tally(Journeys.of(deals, elsewhere, STAGES, FRAME), **policies) == tally(
+        Journeys.of(deals, spells, STAGES, FRAME), **policies
+    )
 
 
 def test_each_fact_is_read_once() -> None:
@@ -278,14 +283,14 @@ def test_each_fact_is_read_once() -> None:
     for size in (50, 100):
         deals, spells = apart(journey(number, ("new", 0), ("fit", 1), ("bid", 2)) for number in range(size))
         Counted.looks = 0
-        tally(Counted(deals), Counted(spells), STAGES, FRAME)
+        tally(Journeys.of(Counted(deals), Counted(spells), STAGES, FRAME))
         looks.append(Counted.looks)
     assert looks == [50 * 4, 100 * 4]
 
 
 def test_steps_of_a_tally_made_elsewhere_tell_the_same_funnel() -> None:
     deals, spells = apart([journey("a", ("new", 0), ("fit", 3), amount=eur(7))])
-    folded = tally(deals, spells, STAGES, FRAME)
-    assert funnel_of(folded, STAGES, FRAME) == funnel(deals, spells, STAGES, FRAME)
+    folded = tally(Journeys.of(deals, spells, STAGES, FRAME))
+    assert funnel_of(folded, STAGES, FRAME) == funnel(Journeys.of(deals, spells, STAGES, FRAME))
     assert (NEW.id in folded.steps, FIT.id in folded.steps) == (True, True)
     assert folded.n == 1

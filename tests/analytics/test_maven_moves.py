@@ -12,6 +12,7 @@ from crmkit.analytics.dwell import stage_dwell
 from crmkit.analytics.facts import DealFact, Spell, StageFact
 from crmkit.analytics.faults import find_faults
 from crmkit.analytics.funnel import funnel
+from crmkit.analytics.journeys import Journeys
 from crmkit.analytics.stage_forecast import odds_of, tally_history
 from crmkit.values import Money, Period
 from tests.analytics.made import MAVEN, MAVEN_FRAME, as_printed, maven
@@ -44,7 +45,7 @@ def test_the_histories_of_maven_are_possible() -> None:
 
 
 def test_the_funnel_has_all_engaged_deals_and_those_won() -> None:
-    result = funnel(maven(), SPELLS, STAGES, MAVEN_FRAME)
+    result = funnel(Journeys.of(maven(), SPELLS, STAGES, MAVEN_FRAME))
     engaged, won = result.steps
     stages = MAVEN["by_stage"]
     assert (engaged.reached.value, won.reached.value) == (MAVEN["rows"] - stages["Prospecting"], stages["Won"])
@@ -53,7 +54,7 @@ def test_the_funnel_has_all_engaged_deals_and_those_won() -> None:
 
 
 def test_dwell_is_the_time_to_close_by_kaplan_meier_and_the_naive_mean_beside_it() -> None:
-    [engaging] = stage_dwell(maven(), SPELLS, STAGES, MAVEN_FRAME)
+    [engaging] = stage_dwell(Journeys.of(maven(), SPELLS, STAGES, MAVEN_FRAME))
     assert engaging.median.value == MAVEN["kaplan_meier_median_days_to_close"]
     assert engaging.median.censored == MAVEN["by_stage"]["Engaging"]
     naive = MAVEN["mean_days_closed"]
@@ -63,7 +64,7 @@ def test_dwell_is_the_time_to_close_by_kaplan_meier_and_the_naive_mean_beside_it
 
 
 def test_the_curve_of_the_cohort_is_that_of_aalen_and_johansen() -> None:
-    curve = cohort_curve(maven(), SPELLS, STAGES, EVER, MAVEN_FRAME, stage="engaging")
+    curve = cohort_curve(Journeys.of(maven(), SPELLS, STAGES, MAVEN_FRAME), EVER, stage="engaging")
     for days, share in MAVEN["cumulative_incidence_won"].items():
         assert as_printed(curve.at(int(days)).value, share) == share
     for days, share in MAVEN["cumulative_incidence_lost"].items():
@@ -71,7 +72,7 @@ def test_the_curve_of_the_cohort_is_that_of_aalen_and_johansen() -> None:
 
 
 def test_matured_only_and_by_the_curve_the_odds_of_engaging_differ_from_those_of_closed_deals() -> None:
-    history = tally_history(maven(), SPELLS, STAGES, MAVEN_FRAME, mature=120)
+    history = tally_history(Journeys.of(maven(), SPELLS, STAGES, MAVEN_FRAME), mature=120)
     matured = odds_of(history, STAGES, MAVEN_FRAME)["engaging"]
     curve = odds_of(history, STAGES, MAVEN_FRAME, odds="curve")["engaging"]
     assert matured.n + matured.censored == curve.n == len(maven())
@@ -79,7 +80,7 @@ def test_matured_only_and_by_the_curve_the_odds_of_engaging_differ_from_those_of
     assert isinstance(curve.value, float)
     assert matured.value < MAVEN["win_rate_of_closed"]
     assert 0.5 < curve.value < 1
-    cohort = cohort_conversion(maven(), SPELLS, STAGES, EVER, MAVEN_FRAME, stage="engaging", mature=120)
+    cohort = cohort_conversion(Journeys.of(maven(), SPELLS, STAGES, MAVEN_FRAME), EVER, stage="engaging", mature=120)
     assert cohort.exact == matured.exact
 
 

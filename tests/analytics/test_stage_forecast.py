@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from crmkit.analytics.journeys import Journeys
 from crmkit.analytics.stage_forecast import StageForecast, stage_forecast, tally_history
 from crmkit.errors import CurrencyMismatch, UsageError
 from crmkit.values import Money, Period
@@ -21,7 +22,7 @@ SOON = date(2017, 4, 20)
 
 def made(*journeys: Journey, period: Period | None = APRIL, **more: Any) -> StageForecast:
     deals, spells = apart(journeys)
-    return stage_forecast(deals, spells, STAGES, period, FRAME, **{"mature": 30, "floor": 4, **more})
+    return stage_forecast(Journeys.of(deals, spells, STAGES, FRAME), period, **{"mature": 30, "floor": 4, **more})
 
 
 def past() -> list[Journey]:
@@ -96,7 +97,7 @@ def test_young_deals_do_not_tell_of_the_end_unless_the_curve_weighs_them() -> No
 
 def test_a_history_counts_from_the_first_entry_to_the_end_or_until_now() -> None:
     deals, spells = apart([*past(), journey("o", ("fit", 90), ("new", 92), ("fit", 99))])
-    history = tally_history(deals, spells, STAGES, FRAME, mature=30).stages["fit"]
+    history = tally_history(Journeys.of(deals, spells, STAGES, FRAME), mature=30).stages["fit"]
     days = {micros // 86_400_000_000: counts for micros, counts in history.ends.items()}
     assert days == {15: {"won": 2, "lost": 2}, 10: {None: 1}}
     assert (history.won, history.matured, history.young) == (2, 4, 1)
@@ -104,7 +105,7 @@ def test_a_history_counts_from_the_first_entry_to_the_end_or_until_now() -> None
 
 def test_a_deal_matures_at_the_very_instant() -> None:
     deals, spells = apart([journey(1, ("fit", 70)), journey(2, ("fit", 70.00001))])
-    history = tally_history(deals, spells, STAGES, FRAME, mature=30).stages["fit"]
+    history = tally_history(Journeys.of(deals, spells, STAGES, FRAME), mature=30).stages["fit"]
     assert (history.matured, history.young) == (1, 1)
 
 
@@ -167,7 +168,8 @@ def test_tallies_of_disjoint_deals_add_up_in_any_order(
     cut = data.draw(st.integers(0, len(journeys)))
     shuffled = data.draw(st.permutations(journeys))
     whole, one, other = (
-        tally_history(*apart(part), STAGES, FRAME, mature=mature) for part in (shuffled, journeys[:cut], journeys[cut:])
+        tally_history(Journeys.of(*apart(part), STAGES, FRAME), mature=mature)
+        for part in (shuffled, journeys[:cut], journeys[cut:])
     )
     assert one + other == whole
     for history in whole.stages.values():

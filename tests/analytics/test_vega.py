@@ -15,6 +15,7 @@ from crmkit.analytics.backtest import Backtest, Snapshot, backtest
 from crmkit.analytics.facts import DealFact
 from crmkit.analytics.frame import Frame
 from crmkit.analytics.funnel import Funnel, funnel
+from crmkit.analytics.journeys import Journeys
 from crmkit.analytics.weighted import WeightedPipeline, weighted_pipeline
 from crmkit.analytics.win_curve import WinCurve, win_curve
 from crmkit.values import Money, Period
@@ -33,7 +34,7 @@ HOSTILE = "Bid <script>alert(1)</script>"
 
 
 def a_funnel() -> Funnel:
-    return funnel(DEALS, SPELLS, STAGES, FRAME)
+    return funnel(Journeys.of(DEALS, SPELLS, STAGES, FRAME))
 
 
 def a_curve() -> WinCurve:
@@ -62,7 +63,7 @@ DOCUMENTS = {
     "win curve": lambda: vega.win_curve(a_curve()),
     "forecast": lambda: vega.forecast(a_forecast()),
     "backtest": lambda: vega.backtest(a_backtest()),
-    "funnel of nothing": lambda: vega.funnel(funnel([], [], STAGES, FRAME)),
+    "funnel of nothing": lambda: vega.funnel(funnel(Journeys.of([], [], STAGES, FRAME))),
     "win curve of nothing": lambda: vega.win_curve(win_curve([], FRAME)),
     "forecast of nothing": lambda: vega.forecast(weighted_pipeline([], None, FRAME)),
     "backtest of nothing": lambda: vega.backtest(backtest([], lambda facts, frame, period: None, FRAME)),
@@ -124,7 +125,7 @@ def test_a_funnel_is_drawn_step_by_step_in_order() -> None:
 
 def test_two_stages_of_one_name_are_two_bars() -> None:
     twins = tuple(attrs.evolve(stage, name="一样") for stage in STAGES)
-    rows = vega.funnel(funnel(DEALS, SPELLS, twins, FRAME))["data"]["values"]
+    rows = vega.funnel(funnel(Journeys.of(DEALS, SPELLS, twins, FRAME)))["data"]["values"]
     assert len({row["step"] for row in rows}) == len(rows) == 4
 
 
@@ -216,7 +217,7 @@ def test_a_table_says_what_was_left_out_and_shows_money_as_money() -> None:
 
 
 def test_a_figure_without_a_value_is_a_dash() -> None:
-    cells = Table(funnel([], [], STAGES, FRAME)._repr_html_()).cells
+    cells = Table(funnel(Journeys.of([], [], STAGES, FRAME))._repr_html_()).cells
     assert "–" in cells
     assert "None" not in cells
 
@@ -224,7 +225,7 @@ def test_a_figure_without_a_value_is_a_dash() -> None:
 def test_a_funnel_in_another_currency_says_so() -> None:
     deal = DealFact(id="a", outcome="open", created_at=FRAME.as_of, amount=Money(5, "CNY"), stage="new")
     _, spells = journey("a", ("new", 100))
-    document = funnel([deal], spells, STAGES, FRAME).to_vega()
+    document = funnel(Journeys.of([deal], spells, STAGES, FRAME)).to_vega()
     assert "amount, CNY" in json.dumps(document)
 
 

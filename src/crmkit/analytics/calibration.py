@@ -6,15 +6,15 @@ are grouped by the very probability that was stated. Traps: a score is small whe
 its uncertainty; deals still open have no outcome and are censored, which leaves the quick ones.
 """
 
-from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from fractions import Fraction
 from typing import Any, Literal
 
 import attrs
 
-from crmkit.analytics.facts import DealFact, Outcome, Spell, StageFact
-from crmkit.analytics.faults import IMPOSSIBLE, deals_of, find_faults, spells_by_deal
+from crmkit.analytics.facts import Outcome
 from crmkit.analytics.frame import Frame
+from crmkit.analytics.journeys import Journeys
 from crmkit.analytics.metric import Metric
 from crmkit.analytics.shares import added, count, one_of, share
 from crmkit.errors import InvalidValue, UsageError
@@ -116,23 +116,13 @@ def calibration(
     return calibration_of(tally(forecasts, not_won=not_won), frame, variant=not_won, bins=bins)
 
 
-def stage_calibration(
-    deals: Iterable[DealFact],
-    spells: Iterable[Spell],
-    stages: Sequence[StageFact],
-    frame: Frame,
-    *,
-    not_won: NotWon = "narrow",
-    bins: int = 10,
-) -> Calibration:
+def stage_calibration(journeys: Journeys, *, not_won: NotWon = "narrow", bins: int = 10) -> Calibration:
     """The calibration of the stages' own probabilities: each deal counts once for every open stage it was in.
 
     Impossible histories are found and left out.
     """
-    deals, spells = list(deals), list(spells)
-    faulty = deals_of(find_faults(deals, spells, stages, frame))
-    counted = tally_stages(deals, spells, stages, not_won=not_won, faulty=faulty)
-    return calibration_of(counted, frame, variant=f"stage_{not_won}", bins=bins)
+    counted = tally_stages(journeys, not_won=not_won)
+    return calibration_of(counted, journeys.frame, variant=f"stage_{not_won}", bins=bins)
 
 
 def tally(forecasts: Iterable[Forecast], *, not_won: NotWon = "narrow") -> CalibrationTally:
@@ -160,30 +150,24 @@ def tally(forecasts: Iterable[Forecast], *, not_won: NotWon = "narrow") -> Calib
     return CalibrationTally(forecasts=found, censored=censored, excluded=excluded)
 
 
-def tally_stages(
-    deals: Iterable[DealFact],
-    spells: Iterable[Spell],
-    stages: Sequence[StageFact],
-    *,
-    not_won: NotWon = "narrow",
-    faulty: Collection[Hashable] = (),
-) -> CalibrationTally:
+def tally_stages(journeys: Journeys, *, not_won: NotWon = "narrow") -> CalibrationTally:
     """One forecast for each deal and each open stage it was in; stages that state none are left out and counted."""
-    stated = {stage.id: stage.probability for stage in stages if stage.kind == "open"}
-    by_deal = spells_by_deal(spells)
+    stated = {stage.id: stage.probability for stage in journeys.stages if stage.kind == "open"}
     excluded: dict[str, int] = {}
-    forecasts: list[Forecast] = []
-    for deal in deals:
-        if deal.id in faulty:
-            count(excluded, IMPOSSIBLE)
-            continue
-        for stage in {spell.stage for spell in by_deal.get(deal.id, ())} & stated.keys():
-            probability = stated[stage]
-            if probability is None:
-                count(excluded, "no_probability")
-            else:
-                forecasts.append((probability, deal.outcome))
-    counted = tally(forecasts, not_won=not_won)
+
+    def forecasts() -> Iterator[Forecast]:
+        for journey in journeys:
+            if journey.left_out:
+                count(excluded, journey.left_out)
+                continue
+            for stage in {spell.stage for spell in journey.spells} & stated.keys():
+                probability = stated[stage]
+                if probability is None:
+                    count(excluded, "no_probability")
+                else:
+                    yield probability, journey.deal.outcome
+
+    counted = tally(forecasts(), not_won=not_won)
     return attrs.evolve(counted, excluded=added(counted.excluded, excluded))
 
 

@@ -1,15 +1,14 @@
 """How the share of a cohort that went on from a stage grows with the days since it entered."""
 
-from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Hashable, Mapping
 from typing import Any
 
 import attrs
 
 from crmkit.analytics.clocks import DAY_MICROS
 from crmkit.analytics.conversion import first_entries
-from crmkit.analytics.facts import DealFact, Spell, StageFact
-from crmkit.analytics.faults import deals_of, find_faults
 from crmkit.analytics.frame import Frame
+from crmkit.analytics.journeys import Journeys
 from crmkit.analytics.ladder import Order, closed_at, ladder
 from crmkit.analytics.metric import Metric
 from crmkit.analytics.periods import covered
@@ -92,48 +91,26 @@ class CohortCurve:
         }
 
 
-def cohort_curve(
-    deals: Iterable[DealFact],
-    spells: Iterable[Spell],
-    stages: Sequence[StageFact],
-    period: Period,
-    frame: Frame,
-    *,
-    stage: Hashable,
-    order: Order = "now",
-) -> CohortCurve:
+def cohort_curve(journeys: Journeys, period: Period, *, stage: Hashable, order: Order = "now") -> CohortCurve:
     """The curve of the deals that first entered the stage in the period; impossible histories are left out."""
-    deals, spells = list(deals), list(spells)
-    faulty = deals_of(find_faults(deals, spells, stages, frame))
-    folded = tally(deals, spells, stages, period, frame, stage=stage, order=order, faulty=faulty)
-    return cohort_curve_of(folded, f"cohort_curve_{order}", period, frame)
+    folded = tally(journeys, period, stage=stage, order=order)
+    return cohort_curve_of(folded, f"cohort_curve_{order}", period, journeys.frame)
 
 
-def tally(
-    deals: Iterable[DealFact],
-    spells: Iterable[Spell],
-    stages: Sequence[StageFact],
-    period: Period,
-    frame: Frame,
-    *,
-    stage: Hashable,
-    order: Order = "now",
-    faulty: Collection[Hashable] = (),
-) -> CohortCurveTally:
+def tally(journeys: Journeys, period: Period, *, stage: Hashable, order: Order = "now") -> CohortCurveTally:
     """The times from first entry to reaching a later stage or being won, to being lost, or until now.
 
     A deal that was lost, reopened and then went on has gone on. ``disqualified`` is lost here.
     Raises UsageError with code ``unknown_stage`` or ``unknown_variant``.
     """
-    rungs = ladder(stages, order, stage)
-    now = to_micros(frame.as_of)
+    rungs = ladder(journeys.stages, order, stage)
+    now = to_micros(journeys.frame.as_of)
     outcomes: dict[int, dict[Hashable, int]] = {}
     excluded: dict[str, int] = {}
-    for deal, own, entry in first_entries(deals, spells, period, frame, stage, faulty, excluded):
-        moves = rungs.moves_on(deal, own, entry)
-        cause, end = (
-            (REACHED, min(moves)) if moves else (None, now) if deal.outcome == "open" else (LOST, closed_at(own))
-        )
+    for journey, entry in first_entries(journeys, period, stage, excluded):
+        moves = rungs.moves_on(journey, entry)
+        cause: str | None = REACHED if moves else None if journey.deal.outcome == "open" else LOST
+        end = min(moves) if moves else now if cause is None else closed_at(journey.spells)
         counts = outcomes.setdefault(end - to_micros(entry.entered), {})
         counts[cause] = counts.get(cause, 0) + 1
     return CohortCurveTally(outcomes=outcomes, excluded=excluded)

@@ -6,15 +6,15 @@ cohort follows the deals that first entered within a period; its young ones have
 matured are counted here, and :mod:`~crmkit.analytics.cohort_curve` tells how the share grows with time.
 """
 
-from collections.abc import Collection, Hashable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Mapping
 from fractions import Fraction
 
 import attrs
 
 from crmkit.analytics.clocks import DAY_MICROS
-from crmkit.analytics.facts import DealFact, Spell, StageFact
-from crmkit.analytics.faults import IMPOSSIBLE, deals_of, find_faults, spells_by_deal
+from crmkit.analytics.facts import DealFact, Spell
 from crmkit.analytics.frame import Frame
+from crmkit.analytics.journeys import Journey, Journeys
 from crmkit.analytics.ladder import Order, ladder
 from crmkit.analytics.metric import Metric
 from crmkit.analytics.periods import covered
@@ -123,37 +123,19 @@ def stock_ratio_of(tally: StockTally, frame: Frame, *, stage: Hashable, onward: 
 # ------------------------------------------------------------------------------------------------------ flow and cohort
 
 
-def flow_conversion(
-    deals: Iterable[DealFact],
-    spells: Iterable[Spell],
-    stages: Sequence[StageFact],
-    period: Period,
-    frame: Frame,
-    *,
-    stage: Hashable,
-    order: Order = "now",
-) -> Metric:
+def flow_conversion(journeys: Journeys, period: Period, *, stage: Hashable, order: Order = "now") -> Metric:
     """Of the deals that were in the stage at any time of the period, the share that moved on within it.
 
     Impossible histories are found and left out. Ages are mixed: a deal that came in on the last day had no time. Being
     lost and going back is no moving on. See :func:`tally_flow`.
     """
-    deals, spells = list(deals), list(spells)
-    faulty = deals_of(find_faults(deals, spells, stages, frame))
-    folded = tally_flow(deals, spells, stages, period, frame, stage=stage, order=order, faulty=faulty)
-    return conversion_of(folded, f"flow_{order}", period, frame)
+    return conversion_of(
+        tally_flow(journeys, period, stage=stage, order=order), f"flow_{order}", period, journeys.frame
+    )
 
 
 def cohort_conversion(
-    deals: Iterable[DealFact],
-    spells: Iterable[Spell],
-    stages: Sequence[StageFact],
-    period: Period,
-    frame: Frame,
-    *,
-    stage: Hashable,
-    mature: int,
-    order: Order = "now",
+    journeys: Journeys, period: Period, *, stage: Hashable, mature: int, order: Order = "now"
 ) -> Metric:
     """Of the deals that first entered the stage in the period, the share that has reached a later one or was won.
 
@@ -161,52 +143,29 @@ def cohort_conversion(
     since of them only the quick can have moved. Impossible histories are found and left out. See
     :func:`tally_cohort`.
     """
-    deals, spells = list(deals), list(spells)
-    faulty = deals_of(find_faults(deals, spells, stages, frame))
-    folded = tally_cohort(deals, spells, stages, period, frame, stage=stage, mature=mature, order=order, faulty=faulty)
-    return conversion_of(folded, f"cohort_matured_{order}", period, frame)
+    folded = tally_cohort(journeys, period, stage=stage, mature=mature, order=order)
+    return conversion_of(folded, f"cohort_matured_{order}", period, journeys.frame)
 
 
-def tally_flow(
-    deals: Iterable[DealFact],
-    spells: Iterable[Spell],
-    stages: Sequence[StageFact],
-    period: Period,
-    frame: Frame,
-    *,
-    stage: Hashable,
-    order: Order = "now",
-    faulty: Collection[Hashable] = (),
-) -> ConversionTally:
+def tally_flow(journeys: Journeys, period: Period, *, stage: Hashable, order: Order = "now") -> ConversionTally:
     """Deals in the stage at any time of the period, and those of them that then entered a later or won stage in it.
 
     Raises UsageError with code ``unknown_stage`` or ``unknown_variant``.
     """
-    rungs = ladder(stages, order, stage)
-    first, after = bounds_of(period, frame)
-    fold = _Fold(frame)
-    by_deal = spells_by_deal(spells)
-    for deal in deals:
-        own = by_deal.get(deal.id, [])
-        there = next((spell for spell in own if spell.stage == stage and _within(spell, first, after)), None)
-        if deal.id in faulty:
-            count(fold.excluded, IMPOSSIBLE)
+    rungs = ladder(journeys.stages, order, stage)
+    first, after = bounds_of(period, journeys.frame)
+    fold = _Fold(journeys.frame)
+    for journey in journeys:
+        there = next((spell for spell in journey.spells if spell.stage == stage and _within(spell, first, after)), None)
+        if journey.left_out:
+            count(fold.excluded, journey.left_out)
         elif there is not None:
-            fold.add(deal, moved=any(first <= moment < after for moment in rungs.moves_on(deal, own, there)))
+            fold.add(journey.deal, moved=any(first <= moment < after for moment in rungs.moves_on(journey, there)))
     return fold.done()
 
 
 def tally_cohort(
-    deals: Iterable[DealFact],
-    spells: Iterable[Spell],
-    stages: Sequence[StageFact],
-    period: Period,
-    frame: Frame,
-    *,
-    stage: Hashable,
-    mature: int,
-    order: Order = "now",
-    faulty: Collection[Hashable] = (),
+    journeys: Journeys, period: Period, *, stage: Hashable, mature: int, order: Order = "now"
 ) -> ConversionTally:
     """Deals whose first entry to the stage is in the period, ``mature`` days of 86,400 s old or more; see above.
 
@@ -214,14 +173,14 @@ def tally_cohort(
     """
     if type(mature) is not int or mature < 0:
         raise UsageError(f"{shown(mature)} is no number of days", code="bad_days", hint="an int from 0 up")
-    rungs = ladder(stages, order, stage)
-    latest = to_micros(frame.as_of) - mature * DAY_MICROS
-    fold = _Fold(frame)
-    for deal, own, entry in first_entries(deals, spells, period, frame, stage, faulty, fold.excluded):
+    rungs = ladder(journeys.stages, order, stage)
+    latest = to_micros(journeys.frame.as_of) - mature * DAY_MICROS
+    fold = _Fold(journeys.frame)
+    for journey, entry in first_entries(journeys, period, stage, fold.excluded):
         if to_micros(entry.entered) > latest:
-            fold.wait(deal)
+            fold.wait(journey.deal)
         else:
-            fold.add(deal, moved=bool(rungs.moves_on(deal, own, entry)))
+            fold.add(journey.deal, moved=bool(rungs.moves_on(journey, entry)))
     return fold.done()
 
 
@@ -243,29 +202,21 @@ def conversion_of(tally: ConversionTally, variant: str, period: Period, frame: F
 
 
 def first_entries(
-    deals: Iterable[DealFact],
-    spells: Iterable[Spell],
-    period: Period | None,
-    frame: Frame,
-    stage: Hashable,
-    faulty: Collection[Hashable],
-    excluded: dict[str, int],
-) -> Iterator[tuple[DealFact, Sequence[Spell], Spell]]:
-    """The deals whose first entry to a stage is in a period (None: ever), with their spells and that entry.
+    journeys: Journeys, period: Period | None, stage: Hashable, excluded: dict[str, int]
+) -> Iterator[tuple[Journey, Spell]]:
+    """The journeys whose first entry to a stage is in a period (None: ever), with that entry.
 
-    Counts the ``faulty`` among ``excluded``; who never was in the stage or entered it first at another time is not of
-    the cohort, and not counted.
+    Counts those left out among ``excluded``; a deal that never was in the stage or entered it first at another time is
+    not of the cohort, and not counted.
     """
-    by_deal = spells_by_deal(spells)
-    first, after = bounds_of(period, frame)
-    for deal in deals:
-        if deal.id in faulty:
-            count(excluded, IMPOSSIBLE)
+    first, after = bounds_of(period, journeys.frame)
+    for journey in journeys:
+        if journey.left_out:
+            count(excluded, journey.left_out)
             continue
-        own = by_deal.get(deal.id, [])
-        entry = next((spell for spell in own if spell.stage == stage), None)
+        entry = next((spell for spell in journey.spells if spell.stage == stage), None)
         if entry is not None and first <= to_micros(entry.entered) < after:
-            yield deal, own, entry
+            yield journey, entry
 
 
 def _within(spell: Spell, first: float, after: float) -> bool:

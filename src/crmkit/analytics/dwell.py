@@ -5,16 +5,16 @@ whatever direction, also by being lost.
 """
 
 import math
-from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from fractions import Fraction
 from typing import Any, Literal
 
 import attrs
 
 from crmkit.analytics.clocks import DAY_MICROS
-from crmkit.analytics.facts import DealFact, Spell, StageFact
-from crmkit.analytics.faults import IMPOSSIBLE, deals_of, find_faults, spells_by_deal
+from crmkit.analytics.facts import Spell, StageFact
 from crmkit.analytics.frame import Frame
+from crmkit.analytics.journeys import Journeys
 from crmkit.analytics.ladder import ladder
 from crmkit.analytics.metric import Interval, Metric
 from crmkit.analytics.proportion import critical
@@ -62,28 +62,12 @@ class StageDwell:
     naive_mean: Metric
 
 
-def stage_dwell(
-    deals: Iterable[DealFact],
-    spells: Iterable[Spell],
-    stages: Sequence[StageFact],
-    frame: Frame,
-    *,
-    stay: Stay = "cumulative",
-) -> tuple[StageDwell, ...]:
+def stage_dwell(journeys: Journeys, *, stay: Stay = "cumulative") -> tuple[StageDwell, ...]:
     """The dwell of each open stage, in their order; impossible histories are found and left out. See :func:`tally`."""
-    deals, spells = list(deals), list(spells)
-    faulty = deals_of(find_faults(deals, spells, stages, frame))
-    return stage_dwell_of(tally(deals, spells, frame, stay=stay, faulty=faulty), stages, frame, stay=stay)
+    return stage_dwell_of(tally(journeys, stay=stay), journeys.stages, journeys.frame, stay=stay)
 
 
-def tally(
-    deals: Iterable[DealFact],
-    spells: Iterable[Spell],
-    frame: Frame,
-    *,
-    stay: Stay = "cumulative",
-    faulty: Collection[Hashable] = (),
-) -> DwellTally:
+def tally(journeys: Journeys, *, stay: Stay = "cumulative") -> DwellTally:
     """One stay of each deal in each stage it was in; one that lasts is counted until now, as lasting.
 
     ``stay``: the ``first`` spell; the ``latest``, complete or not (HubSpot's latest tells of complete ones only, and so
@@ -91,15 +75,14 @@ def tally(
     Raises UsageError with code ``unknown_variant``.
     """
     one_of(stay, Stay, "stay")
-    now = to_micros(frame.as_of)
-    by_deal = spells_by_deal(spells)
+    now = to_micros(journeys.frame.as_of)
     stays: dict[Hashable, dict[int, tuple[int, int]]] = {}
     excluded: dict[str, int] = {}
-    for deal in deals:
-        if deal.id in faulty:
-            count(excluded, IMPOSSIBLE)
+    for journey in journeys:
+        if journey.left_out:
+            count(excluded, journey.left_out)
             continue
-        for stage, (micros, lasts) in _stays(by_deal.get(deal.id, ()), now, stay).items():
+        for stage, (micros, lasts) in _stays(journey.spells, now, stay).items():
             times = stays.setdefault(stage, {})
             completed, lasting = times.get(micros, (0, 0))
             times[micros] = (completed + (not lasts), lasting + lasts)

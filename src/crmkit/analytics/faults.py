@@ -1,18 +1,15 @@
 """Histories that cannot have happened: found and named, so that metrics leave them out and say so."""
 
 import math
-from collections.abc import Collection, Hashable, Iterable, Iterator
+from collections.abc import Collection, Hashable, Iterable, Iterator, Sequence
 
 import attrs
 
 from crmkit.analytics.facts import DealFact, Spell, StageFact
 from crmkit.analytics.frame import Frame
-from crmkit.values import to_micros
+from crmkit.values import from_micros, to_micros
 
-__all__ = ["IMPOSSIBLE", "Fault", "deals_of", "find_faults", "spells_by_deal"]
-
-# The reason under which metrics count the deals they leave out.
-IMPOSSIBLE = "impossible_history"
+__all__ = ["Fault", "faults_of", "find_faults", "in_time"]
 
 
 @attrs.frozen(order=False)
@@ -39,70 +36,70 @@ def find_faults(
     through. Takes as long as sorting the spells of each deal.
     """
     known = {stage.id for stage in stages}
-    by_deal = spells_by_deal(spells)
+    by_deal: dict[Hashable, list[Spell]] = {}
+    for spell in spells:
+        by_deal.setdefault(spell.deal, []).append(spell)
     found: dict[tuple[Hashable, str], Fault] = {}
     for deal in deals:
-        for fault in _of_deal(deal, by_deal.pop(deal.id, []), known, frame):
-            found.setdefault((fault.deal, fault.code), fault)
+        for fault in faults_of(deal, in_time(by_deal.pop(deal.id, ())), known, frame):
+            found[fault.deal, fault.code] = fault
     for id_ in by_deal:
         found[id_, "unknown_deal"] = Fault(id_, "unknown_deal", f"there are spells of deal {id_}, and no such deal")
     return tuple(sorted(found.values(), key=lambda fault: (repr(fault.deal), fault.code)))
 
 
-def deals_of(faults: Iterable[Fault]) -> frozenset[Hashable]:
-    """The deals that metrics leave out."""
-    return frozenset(fault.deal for fault in faults)
+def faults_of(deal: DealFact, spells: Sequence[Spell], known: Collection[Hashable], frame: Frame) -> Iterator[Fault]:
+    """What is impossible in the history of one deal, each code once; ``known`` are the ids of all stages.
+
+    ``spells`` are those of the deal, the first entered first.
+    """
+    codes: set[str] = set()
+    for code, what in _faults(deal, spells, known, to_micros(frame.as_of)):
+        if code not in codes:
+            codes.add(code)
+            yield Fault(deal.id, code, f"deal {deal.id} {what}")
 
 
-def spells_by_deal(spells: Iterable[Spell]) -> dict[Hashable, list[Spell]]:
-    """The spells of each deal, from the first entered to the last."""
-    by_deal: dict[Hashable, list[Spell]] = {}
-    for spell in spells:
-        by_deal.setdefault(spell.deal, []).append(spell)
-    for own in by_deal.values():
-        if len(own) > 1:
-            own.sort(key=_by_time)
-    return by_deal
-
-
-def _of_deal(deal: DealFact, spells: list[Spell], known: Collection[Hashable], frame: Frame) -> Iterator[Fault]:
-    now = to_micros(frame.as_of)
+def _faults(
+    deal: DealFact, spells: Sequence[Spell], known: Collection[Hashable], now: int
+) -> Iterator[tuple[str, str]]:
     sound: list[tuple[int, float, Spell]] = []
     for spell in spells:
         entered, left = to_micros(spell.entered), None if spell.left is None else to_micros(spell.left)
         if spell.stage not in known:
-            yield _fault(deal, "unknown_stage", f"was in stage {spell.stage}, which there is not")
+            yield "unknown_stage", f"was in stage {spell.stage}, which there is not"
         if left is not None and left < entered:
-            yield _fault(deal, "left_before_entered", f"left stage {spell.stage} before it entered it")
+            yield "left_before_entered", f"left stage {spell.stage} before it entered it"
         elif max(entered, left or entered) > now:
-            yield _fault(deal, "after_as_of", f"moves in stage {spell.stage} after {frame.as_of.isoformat()}")
+            yield "after_as_of", f"moves in stage {spell.stage} after {from_micros(now).isoformat()}"
         else:
             sound.append((entered, math.inf if left is None else left, spell))
-    yield from _at_once(deal, sound)
+    yield from _at_once(sound)
     lasting = [spell for spell in spells if spell.left is None]
     if deal.outcome == "open" and not lasting:
-        yield _fault(deal, "open_without_spell", "is open and in no stage")
+        yield "open_without_spell", "is open and in no stage"
     if deal.outcome != "open" and any(spell.kind == "open" for spell in lasting):
-        yield _fault(deal, "closed_in_open_stage", f"is {deal.outcome} and still in an open stage")
+        yield "closed_in_open_stage", f"is {deal.outcome} and still in an open stage"
 
 
-def _at_once(deal: DealFact, spells: list[tuple[int, float, Spell]]) -> Iterator[Fault]:
+def _at_once(spells: list[tuple[int, float, Spell]]) -> Iterator[tuple[str, str]]:
     """What of sound spells goes on at the same time."""
     spells.sort(key=lambda spell: spell[:2])
     until, holder = -math.inf, None
     for entered, left, spell in spells:
         if holder is not None and entered < until:
             code = "two_open_spells" if left == until == math.inf else "overlapping_spells"
-            yield _fault(deal, code, f"is or was in the stages {holder.stage} and {spell.stage} at once")
+            yield code, f"is or was in the stages {holder.stage} and {spell.stage} at once"
         if left > until:
             until, holder = left, spell
+
+
+def in_time(spells: Iterable[Spell]) -> list[Spell]:
+    """The spells of one deal, from the first entered to the last."""
+    return sorted(spells, key=_by_time)
 
 
 def _by_time(spell: Spell) -> tuple[int, float, int]:
     # Datetimes of one zone compare by the clock on the wall, which shows some hours twice; so by microseconds. Stages
     # passed through at one instant come before the one that lasts, the lower before the higher.
     return to_micros(spell.entered), math.inf if spell.left is None else to_micros(spell.left), spell.position
-
-
-def _fault(deal: DealFact, code: str, what: str) -> Fault:
-    return Fault(deal.id, code, f"deal {deal.id} {what}")

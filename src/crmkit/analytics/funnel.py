@@ -4,15 +4,15 @@ Deals are counted, not moves: one that comes back counts once. The stage a deal 
 begins there, and lost deals stay in every stage they reached.
 """
 
-from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from datetime import date
 from typing import Any, Literal
 
 import attrs
 
 from crmkit.analytics.facts import DealFact, Outcome, Spell, StageFact
-from crmkit.analytics.faults import IMPOSSIBLE, deals_of, find_faults, spells_by_deal
 from crmkit.analytics.frame import Frame
+from crmkit.analytics.journeys import Journeys
 from crmkit.analytics.ladder import Order, Reaching, ladder
 from crmkit.analytics.metric import Metric
 from crmkit.analytics.periods import covered
@@ -156,10 +156,7 @@ class Funnel:
 
 
 def funnel(
-    deals: Iterable[DealFact],
-    spells: Iterable[Spell],
-    stages: Sequence[StageFact],
-    frame: Frame,
+    journeys: Journeys,
     *,
     reaching: Reaching = "implied",
     order: Order = "now",
@@ -170,26 +167,17 @@ def funnel(
 
     Impossible histories are found and left out. :func:`tally` says what the policies mean, and what it raises.
     """
-    deals, spells = list(deals), list(spells)
-    faulty = deals_of(find_faults(deals, spells, stages, frame))
-    folded = tally(
-        deals, spells, stages, frame,
-        reaching=reaching, order=order, amounts=amounts, period=period, faulty=faulty,
-    )  # fmt: skip
-    return funnel_of(folded, stages, frame, reaching=reaching, order=order, amounts=amounts, period=period)
+    policy: Any = {"reaching": reaching, "order": order, "amounts": amounts, "period": period}
+    return funnel_of(tally(journeys, **policy), journeys.stages, journeys.frame, **policy)
 
 
 def tally(
-    deals: Iterable[DealFact],
-    spells: Iterable[Spell],
-    stages: Sequence[StageFact],
-    frame: Frame,
+    journeys: Journeys,
     *,
     reaching: Reaching = "implied",
     order: Order = "now",
     amounts: Amounts = "now",
     period: Period | None = None,
-    faulty: Collection[Hashable] = (),
 ) -> FunnelTally:
     """The sums of a funnel.
 
@@ -200,30 +188,30 @@ def tally(
     the deal first got to the step (today's, if it has none there), that of ``now`` is the deal's today. A rate
     belongs to the day of entering (then; not told apart without rates) or of closing (now).
 
-    Left out are ``faulty`` deals (``impossible_history``), those created outside the period (``outside_period``) and
-    those without any spell, unless implied by being won (``no_history``); amounts that are missing are counted in the
-    totals. Raises UsageError with code ``unknown_variant``.
+    Left out are journeys that say so (``impossible_history``, ``stage_not_readable``), deals created outside the period
+    (``outside_period``) and those without any spell, unless implied by being won (``no_history``); amounts that are
+    missing are counted in the totals. Raises UsageError with code ``unknown_variant``.
     """
     one_of(reaching, Reaching, "reaching")
     one_of(amounts, Amounts, "amounts")
-    rungs = ladder(stages, order)
+    frame = journeys.frame
+    rungs = ladder(journeys.stages, order)
     keys: list[Hashable | None] = [*(rung.id for rung in rungs.rungs), WON]
     folds = [_StepFold(frame, amounts) for _ in keys]
-    by_deal = spells_by_deal(spells)
     bounds = bounds_of(period, frame)
     excluded: dict[str, int] = {}
     n = 0
-    for deal in deals:
-        own = by_deal.get(deal.id, [])
-        if deal.id in faulty:
-            count(excluded, IMPOSSIBLE)
+    for journey in journeys:
+        deal, own = journey.deal, journey.spells
+        if journey.left_out:
+            count(excluded, journey.left_out)
         elif not bounds[0] <= to_micros(deal.created_at) < bounds[1]:
             count(excluded, "outside_period")
         elif not own and not (deal.outcome == "won" and reaching == "implied"):
             count(excluded, "no_history")
         else:
             n += 1
-            reached = rungs.reached(deal, own, reaching)
+            reached = rungs.reached(journey, reaching)
             if deal.outcome == "won":
                 reached[WON] = own[-1] if own and own[-1].left is None else None
             for place, key in enumerate(keys):

@@ -6,7 +6,8 @@ from typing import Literal
 
 import attrs
 
-from crmkit.analytics.facts import DealFact, Spell, StageFact
+from crmkit.analytics.facts import Spell, StageFact
+from crmkit.analytics.journeys import Journey
 from crmkit.analytics.shares import one_of
 from crmkit.errors import UsageError
 from crmkit.values import to_micros
@@ -37,15 +38,15 @@ class Ladder:
             return self.heights.get(spell.stage)
         return spell.position if spell.kind in ("open", "won") else None
 
-    def reached(self, deal: DealFact, spells: Iterable[Spell], reaching: Reaching) -> dict[Hashable, Spell | None]:
+    def reached(self, journey: Journey, reaching: Reaching) -> dict[Hashable, Spell | None]:
         """The ids of the rungs a deal reached, each with the first spell by which it did (None: only by being won).
 
-        ``spells`` are those of the deal, the first entered first. ``strict`` counts the stages the deal was in,
-        ``implied`` also all before the furthest, and all if the deal is won.
+        ``strict`` counts the stages the deal was in, ``implied`` also all before the furthest, and all if the deal is
+        won.
         """
         found: dict[Hashable, Spell | None] = {}
         below = 0
-        for spell in spells:
+        for spell in journey.spells:
             if spell.stage in self.ids:
                 found.setdefault(spell.stage, spell)
             if reaching == "implied" and (height := self.height(spell)) is not None:
@@ -53,24 +54,24 @@ class Ladder:
                 for rung in self.rungs[below:passed]:
                     found.setdefault(rung.id, spell)
                 below = max(below, passed)
-        if reaching == "implied" and deal.outcome == "won":
+        if reaching == "implied" and journey.deal.outcome == "won":
             for rung in self.rungs:
                 found.setdefault(rung.id, None)
         return found
 
-    def moves_on(self, deal: DealFact, spells: Sequence[Spell], since: Spell) -> list[int]:
+    def moves_on(self, journey: Journey, since: Spell) -> list[int]:
         """The instants, in microseconds, at which a deal went further than a spell after it began, or was won.
 
-        ``spells`` are those of the deal, the first entered first. Going back and being lost are no moving on.
+        Going back and being lost are no moving on.
         """
         height, start = self.height(since), to_micros(since.entered)
         moves = []
-        for spell in spells:
+        for spell in journey.spells:
             reached, entered = self.height(spell), to_micros(spell.entered)
             if height is not None and reached is not None and reached > height and entered >= start:
                 moves.append(entered)
-        if deal.outcome == "won":
-            moves.append(closed_at(spells))
+        if journey.deal.outcome == "won":
+            moves.append(closed_at(journey.spells))
         return moves
 
 

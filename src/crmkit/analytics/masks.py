@@ -7,6 +7,7 @@ import attrs
 
 from crmkit.analytics.facts import DealFact, Outcome, Spell, StageFact
 from crmkit.analytics.funnel import WON, StepTally
+from crmkit.analytics.journeys import Journey
 from crmkit.analytics.ladder import Ladder, Reaching
 from crmkit.analytics.totals import Totals
 
@@ -36,7 +37,8 @@ class Masked:
         self.n += n
         deal = DealFact(id=None, outcome=outcome, created_at=_SOME_TIME)
         was = [_spell(stage.id, -1) for i, stage in enumerate(self.stages) if mask >> i & 1]
-        found = self.rungs.reached(deal, was if top is None else [*was, _spell(_NOWHERE, top)], self.reaching)
+        been = was if top is None else [*was, _spell(_NOWHERE, top)]
+        found = self.rungs.reached(Journey(deal, been), self.reaching)
         if outcome == "won":
             found[WON] = None
         for place, key in enumerate(self.keys):

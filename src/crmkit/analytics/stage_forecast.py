@@ -4,16 +4,16 @@ Nobody's estimate is in it. A stage of which too little is known gives no probab
 stage is named.
 """
 
-from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from fractions import Fraction
 from typing import Any, Literal, TypeVar
 
 import attrs
 
 from crmkit.analytics.clocks import DAY_MICROS
-from crmkit.analytics.facts import DealFact, Spell, StageFact
-from crmkit.analytics.faults import IMPOSSIBLE, deals_of, find_faults, spells_by_deal
+from crmkit.analytics.facts import DealFact, StageFact
 from crmkit.analytics.frame import Frame
+from crmkit.analytics.journeys import Journeys
 from crmkit.analytics.ladder import closed_at, ladder
 from crmkit.analytics.metric import Metric
 from crmkit.analytics.parts import Parts
@@ -132,11 +132,8 @@ class StageForecast:
 
 
 def stage_forecast(
-    deals: Iterable[DealFact],
-    spells: Iterable[Spell],
-    stages: Sequence[StageFact],
+    journeys: Journeys,
     period: Period | None,
-    frame: Frame,
     *,
     odds: Odds = "matured",
     mature: int = 90,
@@ -147,22 +144,13 @@ def stage_forecast(
     Impossible histories are found and left out of the history; their open deals are forecast like others. Raises
     UsageError with code ``unknown_variant`` or ``bad_days``, and CurrencyMismatch.
     """
-    deals, spells = list(deals), list(spells)
-    faulty = deals_of(find_faults(deals, spells, stages, frame))
-    history = tally_history(deals, spells, stages, frame, mature=mature, faulty=faulty)
-    by_stage = odds_of(history, stages, frame, odds=odds, floor=floor)
-    return forecast_of(tally_open(deals, by_stage, period, frame), by_stage, stages, period, frame, variant=odds)
+    stages, frame = journeys.stages, journeys.frame
+    by_stage = odds_of(tally_history(journeys, mature=mature), stages, frame, odds=odds, floor=floor)
+    counted = tally_open((journey.deal for journey in journeys), by_stage, period, frame)
+    return forecast_of(counted, by_stage, stages, period, frame, variant=odds)
 
 
-def tally_history(
-    deals: Iterable[DealFact],
-    spells: Iterable[Spell],
-    stages: Sequence[StageFact],
-    frame: Frame,
-    *,
-    mature: int = 90,
-    faulty: Collection[Hashable] = (),
-) -> HistoryTally:
+def tally_history(journeys: Journeys, *, mature: int = 90) -> HistoryTally:
     """What became of the deals of each open stage; mature are those that first entered ``mature`` days ago or more.
 
     A deal that is not won counts as not won, open or closed, once it is mature; ``disqualified`` is lost here.
@@ -170,16 +158,15 @@ def tally_history(
     """
     if type(mature) is not int or mature < 0:
         raise UsageError(f"{shown(mature)} is no number of days", code="bad_days", hint="an int from 0 up")
-    now = to_micros(frame.as_of)
-    by_deal = spells_by_deal(spells)
-    folds = {rung.id: _HistoryFold() for rung in ladder(stages, "now").rungs}
+    now = to_micros(journeys.frame.as_of)
+    folds = {rung.id: _HistoryFold() for rung in ladder(journeys.stages, "now").rungs}
     excluded: dict[str, int] = {}
-    for deal in deals:
-        if deal.id in faulty:
-            count(excluded, IMPOSSIBLE)
+    for journey in journeys:
+        if journey.left_out:
+            count(excluded, journey.left_out)
             continue
-        own = by_deal.get(deal.id, [])
-        cause = None if deal.outcome == "open" else WON if deal.outcome == "won" else LOST
+        own, outcome = journey.spells, journey.deal.outcome
+        cause = None if outcome == "open" else WON if outcome == "won" else LOST
         end = now if cause is None or not own else closed_at(own)
         entries: dict[Hashable, int] = {}
         for spell in own:

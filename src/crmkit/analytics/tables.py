@@ -26,9 +26,9 @@ from sqlalchemy import (
 from crmkit.analytics import funnel, win_curve, win_rate
 from crmkit.analytics.columns import NEVER, NO_NUMBER, Stay, begins, identity, money, sound, stand_in, term, within
 from crmkit.analytics.facts import DealFact, Spell, StageFact
-from crmkit.analytics.faults import deals_of, find_faults
 from crmkit.analytics.frame import Frame
 from crmkit.analytics.funnel import FunnelTally
+from crmkit.analytics.journeys import Journeys
 from crmkit.analytics.ladder import Order, Reaching, ladder
 from crmkit.analytics.masks import Masked
 from crmkit.analytics.parts import Parts
@@ -178,9 +178,8 @@ def reached(
     tally = FunnelTally(steps=counts.steps, n=counts.n, excluded=excluded)
     for start in range(0, len(odd), _LISTED):
         deals, history = _one_by_one(reader, where, ranked, odd[start : start + _LISTED])
-        faulty = deals_of(find_faults(deals, history, stages, frame))
-        policy: Any = {"reaching": reaching, "order": order, "period": period}
-        tally += funnel.tally(deals, history, stages, frame, faulty=faulty, **policy)
+        known = Journeys.of(deals, history, stages, frame)
+        tally += funnel.tally(known, reaching=reaching, order=order, period=period)
     return tally
 
 

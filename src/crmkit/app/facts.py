@@ -8,13 +8,16 @@ from uuid import UUID
 
 import attrs
 
+from crmkit.analytics import tables
 from crmkit.analytics.facts import DealFact, StageFact
+from crmkit.analytics.frame import Frame
+from crmkit.analytics.journeys import Journey, journey, together
 from crmkit.analytics.response import AttemptFact, LeadFact
 from crmkit.query.lift import Lifted
 from crmkit.store.reader import Reader
 from crmkit.values import zone
 
-__all__ = ["DealFacts", "attempts", "leads", "split_shares", "stages"]
+__all__ = ["DealFacts", "JourneyFacts", "attempts", "leads", "split_shares", "stages", "unmasked"]
 
 _CATEGORIES: Mapping[str, Any] = {"open": "pipeline", "won": "closed"}
 _ATTEMPTS = ("call", "email", "meeting")
@@ -33,9 +36,11 @@ class DealFacts:
     zone: str
     start: str = "created_at"
     splits: Mapping[UUID, tuple[tuple[Hashable, Fraction], ...]] = attrs.field(factory=dict)
+    in_order: bool = False
+    """Whether they come in the order of their ids."""
 
     def __iter__(self) -> Iterator[DealFact]:
-        for block in self.reader.stream("deal", self.where):
+        for block in self.reader.stream("deal", self.where, in_order=self.in_order):
             for deal in block:
                 began = self._began(deal)
                 if began is not None:
@@ -62,6 +67,31 @@ class DealFacts:
             owner=deal.owner if deal.credited_to is None else deal.credited_to,
             splits=self.splits.get(deal.id, ()),
         )
+
+
+@attrs.frozen
+class JourneyFacts:
+    """Deals with the time they spent in stages, one at a time, as far as the actor may read both."""
+
+    deals: DealFacts
+    stages: tuple[StageFact, ...]
+    frame: Frame
+
+    def __iter__(self) -> Iterator[Journey]:
+        known, unlimited = frozenset(stage.id for stage in self.stages), unmasked(self.deals.reader)
+        spells = tables.spells(self.deals.reader, self.deals.where, self.stages)
+        for deal, own in together(attrs.evolve(self.deals, in_order=True), spells):
+            if not unlimited and deal.stage is None:
+                yield Journey(deal, (), readable=False)
+                continue
+            if not unlimited and deal.amount is None:
+                own = [attrs.evolve(spell, amount=None) for spell in own]
+            yield journey(deal, own, known, self.frame)
+
+
+def unmasked(reader: Reader) -> bool:
+    """Whether the reader shows the stage and the amount of every deal it shows."""
+    return all(reader.view.guard.field("deal", key) is True for key in ("stage", "amount"))
 
 
 def stages(reader: Reader, pipeline: UUID) -> tuple[StageFact, ...]:

@@ -4,7 +4,7 @@ Large tables are grouped by the database where the figure allows it (win rate, w
 deals one by one, in constant memory where they need no history.
 """
 
-from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterator, Mapping
 from datetime import timedelta
 from typing import Any, Literal
 from uuid import UUID
@@ -32,8 +32,9 @@ from crmkit.analytics import (
 )
 from crmkit.analytics.backtest import Snapshot
 from crmkit.analytics.facts import DealFact, Spell, StageFact
-from crmkit.analytics.faults import Fault, find_faults
+from crmkit.analytics.faults import Fault
 from crmkit.analytics.frame import Frame
+from crmkit.analytics.journeys import Journeys
 from crmkit.analytics.ladder import Order, Reaching
 from crmkit.analytics.metric import Metric
 from crmkit.analytics.parts import Parts
@@ -83,12 +84,11 @@ class Metrics:
     def deals(self, *, outcome: str | None = None) -> Iterator[DealFact]:
         """The deals as facts, perhaps only those of one outcome."""
         where = self.where if outcome is None else all_of((self.where, Path(("outcome",)) == outcome))
-        whole = attrs.evolve(self, where=where).condition
-        return iter(facts.DealFacts(self.reader, whole, self.frame.zone))
+        return iter(attrs.evolve(self, where=where)._facts())
 
-    def _aged(self) -> Iterator[DealFact]:
+    def _facts(self, start: str = "created_at") -> facts.DealFacts:
         """The deals as facts whose age begins at ``start``; those without one are not among them."""
-        return iter(facts.DealFacts(self.reader, self.condition, self.frame.zone, self.start))
+        return facts.DealFacts(self.reader, self.condition, self.frame.zone, start)
 
     def _ageless(self) -> dict[str, int]:
         """How many deals have no ``start``, as what is left out."""
@@ -96,28 +96,20 @@ class Metrics:
         n = self.reader.count("deal", lift(unknown, self.session.actor.ids))
         return {"no_start": n} if n else {}
 
-    def spells(self) -> Iterator[Spell]:
-        """The time these deals spent in the stages of the pipeline, as far as the actor may read where deals are, and
-        with what they were worth as far as the actor may read what they are.
+    def journeys(self) -> Journeys:
+        """The deals with the time they spent in the stages of the pipeline, read one deal at a time: as far as the
+        actor may read where deals are, and with what they were worth as far as the actor may read what they are.
         """
-        found = tables.spells(self.reader, self.condition, self.stages)
-        return found if self._sees_all else self._shown(found)
+        each = facts.JourneyFacts(self._facts(), self.stages, self.frame)
+        return Journeys(each, self.stages, self.frame)
 
-    @property
-    def _sees_all(self) -> bool:
-        """Whether the actor may read stage and amount of every deal there is."""
-        return all(self.reader.view.guard.field("deal", key) is True for key in ("stage", "amount"))
+    def spells(self) -> Iterator[Spell]:
+        """The time these deals spent in stages, see :meth:`journeys`."""
+        return (spell for journey in self.journeys() for spell in journey.spells)
 
-    def _shown(self, spells: Iterable[Spell]) -> Iterator[Spell]:
-        deals = (deal for block in self.reader.stream("deal", self.condition) for deal in block)
-        shown = {deal.id: deal.amount is not None for deal in deals if deal.stage is not None}
-        for spell in spells:
-            if spell.deal in shown:
-                yield spell if shown[spell.deal] else attrs.evolve(spell, amount=None)
-
-    def faults(self) -> tuple[Fault, ...]:
-        """Histories that cannot have happened; metrics leave such deals out and say how many."""
-        return find_faults(self.deals(), self.spells(), self.stages, self.frame)
+    def faults(self) -> Iterator[Fault]:
+        """Histories that cannot have happened, deal by deal; metrics leave such deals out and say how many."""
+        return (fault for journey in self.journeys() for fault in journey.faults)
 
     def _stage(self, stage: Any) -> Hashable:
         found = named(self.stages, stage)
@@ -139,7 +131,7 @@ class Metrics:
     def win_curve(self, period: Period | None = None) -> win_curve.WinCurve:
         """What share is won, lost and open at each age, beside the naive figures; of deals created in the period."""
         if self.frame.members:
-            counted = win_curve.tally(self._aged(), self.frame, period)
+            counted = win_curve.tally(self._facts(self.start), self.frame, period)
             counted += win_curve.ClosingTally(parts=Parts(self._ageless()))
         else:
             counted = tables.closings(self.reader, self.condition, self.frame, period, self.start)
@@ -154,7 +146,7 @@ class Metrics:
         return velocity.velocity_of(self._velocity(period), self.frame, variant, period)
 
     def _velocity(self, period: Period | None) -> VelocityTally:
-        counted, ageless = velocity.tally(self._aged(), period, self.frame), self._ageless()
+        counted, ageless = velocity.tally(self._facts(self.start), period, self.frame), self._ageless()
         closing = counted.closing + win_curve.ClosingTally(parts=Parts(ageless))
         # Without a start a deal has no cycle, and is won or open nevertheless.
         wins = win_rate.tally(self.deals(), period, self.frame) if ageless else counted.wins
@@ -172,10 +164,12 @@ class Metrics:
     ) -> funnel.Funnel:
         """How many deals, and how much money, reached each stage; of deals created in the period."""
         policy: Any = {"reaching": reaching, "order": order, "period": period}
-        if self.frame.members or amounts != "now" or len(self.stages) > tables.MAX_STAGES or not self._sees_all:
-            return funnel.funnel(self.deals(), self.spells(), self.stages, self.frame, amounts=amounts, **policy)
-        counted = tables.reached(self.reader, self.condition, self.stages, self.frame, **policy)
-        return funnel.funnel_of(counted, self.stages, self.frame, **policy)
+        grouped = amounts == "now" and len(self.stages) <= tables.MAX_STAGES and facts.unmasked(self.reader)
+        if self.frame.members or not grouped:
+            counted = funnel.tally(self.journeys(), amounts=amounts, **policy)
+        else:
+            counted = tables.reached(self.reader, self.condition, self.stages, self.frame, **policy)
+        return funnel.funnel_of(counted, self.stages, self.frame, amounts=amounts, **policy)
 
     def stock_ratio(self, stage: Any, onward: Any) -> Metric:
         """How many deals are in one stage to how many in another now: a ratio of stocks, not a conversion."""
@@ -183,23 +177,21 @@ class Metrics:
 
     def flow_conversion(self, stage: Any, period: Period, *, order: Order = "now") -> Metric:
         """Of the deals that were in the stage in the period, the share that moved on within it."""
-        known = self.deals(), self.spells(), self.stages, period, self.frame
-        return conversion.flow_conversion(*known, stage=self._stage(stage), order=order)
+        return conversion.flow_conversion(self.journeys(), period, stage=self._stage(stage), order=order)
 
     def cohort_conversion(self, stage: Any, period: Period, *, mature: int = 90, order: Order = "now") -> Metric:
         """Of the deals that first came to the stage in the period, ``mature`` days ago at least, the share that moved
         on."""
-        known = self.deals(), self.spells(), self.stages, period, self.frame
-        return conversion.cohort_conversion(*known, stage=self._stage(stage), mature=mature, order=order)
+        wanted = self._stage(stage)
+        return conversion.cohort_conversion(self.journeys(), period, stage=wanted, mature=mature, order=order)
 
     def cohort_curve(self, stage: Any, period: Period, *, order: Order = "now") -> cohort_curve.CohortCurve:
         """The share that has moved on by each day since they first came to the stage; young deals are censored."""
-        known = self.deals(), self.spells(), self.stages, period, self.frame
-        return cohort_curve.cohort_curve(*known, stage=self._stage(stage), order=order)
+        return cohort_curve.cohort_curve(self.journeys(), period, stage=self._stage(stage), order=order)
 
     def dwell(self, stay: dwell.Stay = "cumulative") -> tuple[dwell.StageDwell, ...]:
         """How long deals stay in each stage, with those that are there still."""
-        return dwell.stage_dwell(self.deals(), self.spells(), self.stages, self.frame, stay=stay)
+        return dwell.stage_dwell(self.journeys(), stay=stay)
 
     # ------------------------------------------------------------------------------------------------------- forecasts
 
@@ -230,8 +222,7 @@ class Metrics:
         floor: int = stage_forecast.FLOOR,
     ) -> stage_forecast.StageForecast:
         """Open deals times the share that deals in their stage were won before."""
-        known = list(self.deals()), list(self.spells()), self.stages, period, self.frame
-        return stage_forecast.stage_forecast(*known, odds=odds, mature=mature, floor=floor)
+        return stage_forecast.stage_forecast(self.journeys(), period, odds=odds, mature=mature, floor=floor)
 
     def simulate(
         self, period: Period | None = None, *, seed: int, runs: int = 10_000, target: Money | None = None
@@ -241,8 +232,7 @@ class Metrics:
 
     def calibration(self, *, not_won: calibration.NotWon = "narrow", bins: int = 10) -> calibration.Calibration:
         """How well the stages' probabilities agree with what became of the deals that were there."""
-        known = self.deals(), self.spells(), self.stages, self.frame
-        return calibration.stage_calibration(*known, not_won=not_won, bins=bins)
+        return calibration.stage_calibration(self.journeys(), not_won=not_won, bins=bins)
 
     def backtest(self, months: int = 6, forecast: Forecast = "weighted", **options: Any) -> backtest.Backtest:
         """What a forecast of the month to come would have said at each of the last month ends, as far as was known

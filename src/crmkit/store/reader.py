@@ -366,16 +366,20 @@ class Reader:
         ).group_by(*(inner.c[name] for name in compared), *units)
         return draft.finish(self.database, statement, (groups, summed))
 
-    def stream(self, type_key: str, where: Lifted = EVERYTHING, block: int = 2_000) -> Iterator[list[Any]]:
-        """Blocks of readable records in no order, from one cursor, in constant memory."""
+    def stream(
+        self, type_key: str, where: Lifted = EVERYTHING, block: int = 2_000, *, in_order: bool = False
+    ) -> Iterator[list[Any]]:
+        """Blocks of readable records, in no order unless in that of their ids, from one cursor, in constant memory."""
         layout = self.view.layout(type_key, self.shelf)
 
         def make() -> Plan:
             draft = Draft(self.view, type_key)
             conditions = draft.conditions(where)
-            return draft.finish(self.database, select(*self._selected(draft, layout)).where(*conditions))
+            found = select(*self._selected(draft, layout)).where(*conditions)
+            identity = draft.source.part(SYSTEM_FIELDS["id"], 0)
+            return draft.finish(self.database, found.order_by(identity) if in_order else found)
 
-        plan = self.shelf.get(self.view.key("stream", type_key, where.shape), make)
+        plan = self.shelf.get(self.view.key("stream", type_key, in_order, where.shape), make)
         for rows in self.unit.stream(plan.statement, self.view.parameters(plan, where.values), block):
             yield layout.read(rows)
 
