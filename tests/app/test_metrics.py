@@ -257,6 +257,28 @@ def test_response_times_leave_out_machines_and_keep_who_waits(crm: CRM, clock: F
         assert found.p50.censored == 1
 
 
+def test_where_there_are_several_pipelines_stages_belong_to_one(crm: CRM) -> None:
+    with crm.session(ADMIN) as me:
+        other = me.pipelines.create(name="续约")
+        [open_, won] = [
+            me.stages.create(pipeline=other, name=name, position=place, kind=kind)
+            for place, (name, kind) in enumerate([("商谈", "open"), ("成交", "won")])
+        ]
+        for pipeline, stage in ((None, "won"), (other, won), (other, open_)):
+            more = {} if pipeline is None else {"pipeline": pipeline, "stage": open_}
+            deal = me.deals.create(name="x", amount=Money(100, "EUR"), **more)
+            if stage is not open_:
+                me.deals.move(deal, to=stage)
+        assert me.metrics().win_rate().numerator == 2
+        assert me.metrics("续约").win_rate().numerator == 1
+        assert [step.reached.value for step in me.metrics(other).funnel().steps] == [2, 1]
+        for ask in ("funnel", "dwell", "calibration", "stage_forecast", "journeys"):
+            with pytest.raises(UsageError) as error:
+                getattr(me.metrics(), ask)()
+            assert error.value.problems[0].code == "which_pipeline"
+            assert "续约" in (error.value.problems[0].hint or "")
+
+
 def test_what_means_nothing_is_refused(crm: CRM) -> None:
     refused: list[tuple[type[Exception], Callable[[Any], Any], str]] = [
         (NotFound, lambda me: me.metrics("无"), "unknown_pipeline"),

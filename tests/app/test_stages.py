@@ -470,6 +470,8 @@ def test_who_may_not_read_where_a_deal_is_or_what_it_is_worth_does_not_read_it_o
     with crm.session("max@acme.example") as me:
         assert me.deals.intervals(deal.id) == ()
         assert list(me.metrics().spells()) == []
+        assert list(me.metrics().faults()) == [], "what may not be read is not impossible"
+        assert me.metrics().funnel().excluded == {"stage_not_readable": 1}
 
 
 def test_what_was_brought_back_and_taken_back_again_comes_back(crm: CRM) -> None:

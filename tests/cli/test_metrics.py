@@ -363,6 +363,9 @@ def test_without_the_extra_a_chart_is_refused_and_figures_are_not(
         (["response-time", "--where", "amount > 3"], "[unknown_field]"),
         (["win-curve", "--start", "name"], "[not_a_date]"),
         (["funnel", "--currency", "EUR"], "[currency_mismatch]"),
+        (["funnel", "--rates", "rates.csv"], "[missing] --rates to which currency (add --currency EUR)"),
+        (["funnel", "--currency", "EUR", "--rates", "nowhere.csv"], "[cannot_read]"),
+        (["funnel", "--policy", "budget"], "[missing] --policy without --rates"),
         (["funnel", "--as-of", "2024-05-01T12:00:00"], "[naive_datetime]"),
     ],
 )
@@ -371,3 +374,35 @@ def test_what_cannot_be_asked_is_refused_with_a_reason(selling: Company, argumen
     assert (answer.code, answer.out) == (2, "")
     assert said in answer.err
     assert "Traceback" not in answer.err
+
+
+def test_unlike_currencies_are_told_in_one_at_the_rates_of_a_file(selling: Company, tmp_path: Path) -> None:
+    file = tmp_path / "rates.csv"
+    file.write_text("from,to,first,rate\nCNY,EUR,2024-01-01,0.125\n", encoding="utf-8")
+    for policy in ("booking", "current", "budget"):
+        asked = ("--currency", "EUR", "--rates", str(file), "--policy", policy)
+        *_, won = selling("metrics", "funnel", *asked, "--format", "json").document["steps"]
+        assert (won["amount"]["value"], won["amount"]["policy"]) == ("25.00 EUR", policy)
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"", "[bad_rates_file]"),
+        (b"CNY,EUR,2024-01-01,0.125\n", "[bad_rates_file]"),
+        (b"\xff\xfe", "[cannot_read]"),
+        (b"from,to,first,rate\nCNY,EUR,2024-01-01\n", "[bad_rate]"),
+        ("from,to,first,rate\n元,EUR,2024-01-01,0.1\n".encode(), "[bad_currency]"),
+        (b"from,to,first,rate\nCNY,EUR,soon,0.1\n", "[bad_rate]"),
+        (b"from,to,first,rate\nCNY,EUR,2024-01-01,0.1\nCNY,EUR,2024-02-01,-1\n", "[bad_rate]"),
+        (b"from,to,first,rate\nCNY,EUR,2025-01-01,0.1\n", "[no_rate]"),
+    ],
+)
+def test_a_file_of_rates_that_cannot_be_used_is_refused(
+    selling: Company, tmp_path: Path, content: bytes, said: str
+) -> None:
+    file = tmp_path / "rates.csv"
+    file.write_bytes(content)
+    answer = selling("metrics", "funnel", "--currency", "EUR", "--rates", str(file))
+    assert (answer.code, answer.out) == (2, "")
+    assert said in answer.err

@@ -54,18 +54,26 @@ _NAMES = tuple(f"deal{i}" for i in range(_LISTED))
 _LISTS: tuple[Any, ...] = tuple(bindparam(name) for name in _NAMES)
 
 
-def outcomes(reader: Reader, where: Lifted, period: Period | None, frame: Frame, by: Counting = "closed") -> WinTally:
-    """The tally of :mod:`~crmkit.analytics.win_rate`."""
-    dated = frame.rates is not None
+def outcomes(
+    reader: Reader,
+    where: Lifted,
+    period: Period | None,
+    frame: Frame,
+    by: Counting = "closed",
+    *,
+    amounts: bool = True,
+) -> WinTally:
+    """The tally of :mod:`~crmkit.analytics.win_rate`, with amounts or, in a tenth less time, without."""
+    dated = frame.rates is not None and amounts
     created_in = period is not None and by == "created"
     closed_in = period is not None and by == "closed"
 
     def make() -> Plan:
         draft = Draft(reader.view, "deal")
         conditions = draft.conditions(where)
-        amount, currency = money(draft)
+        amount, currency = money(draft) if amounts else (None, None)
         closed = term(draft, "closed_on")
-        terms = {"outcome": term(draft, "outcome"), "currency": currency}
+        terms = {"outcome": term(draft, "outcome"), **({} if currency is None else {"currency": currency})}
         if dated or closed_in:
             terms["closed_on"] = closed if dated else stand_in(closed)
         if created_in:
@@ -74,12 +82,12 @@ def outcomes(reader: Reader, where: Lifted, period: Period | None, frame: Frame,
 
     counts: dict[str, int] = {}
     totals = {"won": Totals(), "lost": Totals()}
-    shape = ("outcomes", dated, created_in, closed_in)
+    shape = ("outcomes", amounts, dated, created_in, closed_in)
     for key, n, *sums in _groups(reader, shape, where, make, _bounds(period, frame)):
         closed_on = _day(key.get("closed_on"))
         part = win_rate.part_of(key["outcome"], closed_on, bool(key.get("inside")), period, by)
         counts[part] = counts.get(part, 0) + n
-        if part in totals:
+        if amounts and part in totals:
             totals[part] += _totals(key["currency"], closed_on if dated else None, n, *sums)
     return WinTally(by, Parts(counts), totals["won"], totals["lost"])
 

@@ -1,6 +1,6 @@
 """The facts metrics are made of, read from the records an actor may see."""
 
-from collections.abc import Hashable, Iterable, Iterator, Mapping
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from datetime import date, datetime, time
 from fractions import Fraction
 from typing import Any
@@ -94,9 +94,9 @@ def unmasked(reader: Reader) -> bool:
     return all(reader.view.guard.field("deal", key) is True for key in ("stage", "amount"))
 
 
-def stages(reader: Reader, pipeline: UUID) -> tuple[StageFact, ...]:
-    """The stages of a pipeline, the first one first."""
-    found = sorted(reader.referring("stage", "pipeline", [pipeline]), key=lambda stage: (stage.position, stage.id))
+def stages(reader: Reader, pipelines: Sequence[UUID]) -> tuple[StageFact, ...]:
+    """The stages of pipelines, the first one first."""
+    found = sorted(reader.referring("stage", "pipeline", pipelines), key=lambda stage: (stage.position, stage.id))
     return tuple(
         StageFact(
             id=stage.id,

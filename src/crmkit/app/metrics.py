@@ -1,4 +1,4 @@
-"""Numbers about the deals of a pipeline, as the actor may see them: ``me.metrics(...)``.
+"""Numbers about deals and leads, as the actor may see them: ``me.metrics(...)``.
 
 Large tables are grouped by the database where the figure allows it (win rate, win curve, funnel); the others fold the
 deals one by one, in constant memory where they need no history.
@@ -60,15 +60,17 @@ Forecast = Literal["weighted", "stages"]
 
 @attrs.frozen(kw_only=True)
 class Metrics:
-    """The metrics of one pipeline's deals that meet a condition and that the actor may read; ``frame.scope`` says so.
+    """The metrics of deals that meet a condition and that the actor may read; ``frame.scope`` says so.
 
-    Each figure is a frozen result: see :mod:`crmkit.analytics` and the module of the same name for its variants,
-    formula and source. A period of None is all time. A stage is named by record, id or name.
+    They are the deals of one ``pipeline``, or, if that is None, all there are; then figures about stages raise
+    UsageError (``which_pipeline``). Each figure is a frozen result: see :mod:`crmkit.analytics` and the module of the
+    same name for its variants, formula and source. A period of None is all time. A stage is named by record, id or
+    name.
     """
 
     session: Work
     reader: Reader
-    pipeline: UUID
+    pipeline: UUID | None
     stages: tuple[StageFact, ...]
     where: Expr
     frame: Frame
@@ -79,7 +81,8 @@ class Metrics:
     @property
     def condition(self) -> Lifted:
         """The deals asked about, as a condition."""
-        return lift(all_of((Path(("pipeline",)) == self.pipeline, self.where)), self.session.actor.ids)
+        inside = () if self.pipeline is None else (Path(("pipeline",)) == self.pipeline,)
+        return lift(all_of((*inside, self.where)), self.session.actor.ids)
 
     def deals(self, *, outcome: str | None = None) -> Iterator[DealFact]:
         """The deals as facts, perhaps only those of one outcome."""
@@ -92,16 +95,15 @@ class Metrics:
 
     def _ageless(self) -> dict[str, int]:
         """How many deals have no ``start``, as what is left out."""
-        unknown = all_of((Path(("pipeline",)) == self.pipeline, self.where, IsNull(Path((self.start,)))))
-        n = self.reader.count("deal", lift(unknown, self.session.actor.ids))
+        unknown = attrs.evolve(self, where=all_of((self.where, IsNull(Path((self.start,))))))
+        n = self.reader.count("deal", unknown.condition)
         return {"no_start": n} if n else {}
 
     def journeys(self) -> Journeys:
         """The deals with the time they spent in the stages of the pipeline, read one deal at a time: as far as the
         actor may read where deals are, and with what they were worth as far as the actor may read what they are.
         """
-        each = facts.JourneyFacts(self._facts(), self.stages, self.frame)
-        return Journeys(each, self.stages, self.frame)
+        return Journeys(facts.JourneyFacts(self._facts(), self._ladder, self.frame), self._ladder, self.frame)
 
     def spells(self) -> Iterator[Spell]:
         """The time these deals spent in stages, see :meth:`journeys`."""
@@ -111,8 +113,15 @@ class Metrics:
         """Histories that cannot have happened, deal by deal; metrics leave such deals out and say how many."""
         return (fault for journey in self.journeys() for fault in journey.faults)
 
+    @property
+    def _ladder(self) -> tuple[StageFact, ...]:
+        """The stages of the one pipeline asked about."""
+        if self.pipeline is None:
+            raise UsageError("which pipeline's stages", code="which_pipeline", hint=_there_are(self.session))
+        return self.stages
+
     def _stage(self, stage: Any) -> Hashable:
-        found = named(self.stages, stage)
+        found = named(self._ladder, stage)
         if found is not None:
             return found.id  # type: ignore[no-any-return]
         names = ", ".join(known.name for known in self.stages)
@@ -125,7 +134,8 @@ class Metrics:
         by = win_rate.counted_by(variant)
         if self.frame.members:
             return win_rate.win_rate(self.deals(), period, self.frame, variant)
-        counted = tables.outcomes(self.reader, self.condition, period, self.frame, by)
+        asked = self.reader, self.condition, period, self.frame, by
+        counted = tables.outcomes(*asked, amounts=variant == "closed_amount")
         return win_rate.rate_of(counted, self.frame, variant, period)
 
     def win_curve(self, period: Period | None = None) -> win_curve.WinCurve:
@@ -164,12 +174,13 @@ class Metrics:
     ) -> funnel.Funnel:
         """How many deals, and how much money, reached each stage; of deals created in the period."""
         policy: Any = {"reaching": reaching, "order": order, "period": period}
-        grouped = amounts == "now" and len(self.stages) <= tables.MAX_STAGES and facts.unmasked(self.reader)
+        stages = self._ladder
+        grouped = amounts == "now" and len(stages) <= tables.MAX_STAGES and facts.unmasked(self.reader)
         if self.frame.members or not grouped:
             counted = funnel.tally(self.journeys(), amounts=amounts, **policy)
         else:
-            counted = tables.reached(self.reader, self.condition, self.stages, self.frame, **policy)
-        return funnel.funnel_of(counted, self.stages, self.frame, amounts=amounts, **policy)
+            counted = tables.reached(self.reader, self.condition, stages, self.frame, **policy)
+        return funnel.funnel_of(counted, stages, self.frame, amounts=amounts, **policy)
 
     def stock_ratio(self, stage: Any, onward: Any) -> Metric:
         """How many deals are in one stage to how many in another now: a ratio of stocks, not a conversion."""
@@ -311,17 +322,17 @@ def metrics_of(
     start: str = "created_at",
     members: bool = False,
 ) -> Metrics:
-    """Metrics of a pipeline (by record, id or name; the only one, unless told).
+    """Metrics of a pipeline, by record, id or name; unless told, of the only one or, of several, of all deals.
 
     Raises NotFound (``unknown_pipeline``), InvalidQuery for a condition or ``start`` that means nothing.
     """
-    found = _pipeline(session, pipeline)
+    asked_about = _pipelines(session, pipeline)
     unlimited = session.judge.certain("deal", "read") or session.policy.unlimited
     asked = Metrics(
         session=session,
         reader=session.reader,
-        pipeline=found.id,
-        stages=facts.stages(session.system_reader, found.id),
+        pipeline=asked_about[0].id if len(asked_about) == 1 else None,
+        stages=facts.stages(session.system_reader, [pipeline.id for pipeline in asked_about]),
         where=parse(where) if isinstance(where, str) else where,
         frame=Frame(
             as_of=session.now,
@@ -338,16 +349,21 @@ def metrics_of(
     return asked
 
 
-def _pipeline(session: Work, wanted: Any) -> Any:
+def _pipelines(session: Work, wanted: Any) -> list[Any]:
+    """The pipeline that is wanted, or all of them."""
     known = sorted(session.system_reader.records("pipeline"), key=lambda pipeline: pipeline.id)
-    if wanted is None and len(known) == 1:
-        return known[0]
+    if wanted is None:
+        return known
     found = named(known, wanted)
     if found is not None:
-        return found
-    names = ", ".join(pipeline.name for pipeline in known)
-    what = "which pipeline" if wanted is None else f"there is no pipeline {wanted!s:.80}"
-    raise NotFound(what, code="unknown_pipeline", field="pipeline", hint=f"there are: {names}")
+        return [found]
+    told = f"there is no pipeline {wanted!s:.80}"
+    raise NotFound(told, code="unknown_pipeline", field="pipeline", hint=_there_are(session))
+
+
+def _there_are(session: Work) -> str:
+    names = sorted(pipeline.name for pipeline in session.reader.records("pipeline"))
+    return f"you may see: {', '.join(names)}" if names else "there is none that you may see"
 
 
 def _money(metric: Metric) -> Money | None:

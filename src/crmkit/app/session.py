@@ -95,7 +95,7 @@ class Session(Work):
         return Objects(self)
 
     def metrics(self, pipeline: Pipeline | UUID | str | None = None, **options: Any) -> "Metrics":
-        """Numbers about a pipeline's deals: ``me.metrics().win_rate(Period.quarter(2026, 1))``.
+        """Numbers about a pipeline's deals, or all deals: ``me.metrics().win_rate(Period.quarter(2026, 1))``.
 
         Options are ``where`` (a condition on deals), ``currency``, ``rates`` and ``policy``, ``start`` (the field at
         which a deal's age begins) and ``members`` (list the ids behind each number); see ``crmkit.app.metrics``.

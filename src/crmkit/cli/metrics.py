@@ -5,7 +5,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import date, timedelta
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 import attrs
 import click
@@ -14,9 +14,11 @@ from crmkit.analytics.metric import Interval, Metric
 from crmkit.cli.access import Access, access_options, format_option
 from crmkit.cli.charts import ChartFile
 from crmkit.cli.output import Column, Format, Table, visible, write, write_document
+from crmkit.cli.rates_file import rates_in
 from crmkit.errors import InvalidValue, UsageError
 from crmkit.schema.types import DateTime
 from crmkit.values import Money, Period
+from crmkit.values.rates import Policy
 from crmkit.values.text import shown
 
 if TYPE_CHECKING:
@@ -253,11 +255,20 @@ def _given(value: Any) -> Any:
 
 @click.command()
 @click.argument("name", type=click.Choice([*METRICS]), metavar="NAME")
-@click.option("--pipeline", metavar="NAME", help="The pipeline, by name or id; may be left out where there is one.")
+@click.option(
+    "--pipeline", metavar="NAME", help="The pipeline, by name or id; else all deals, or of stages the only one."
+)
 @click.option("--where", metavar="TEXT", help="Only deals that meet a condition (response-time: leads).")
 @click.option("--period", metavar="PERIOD", help="2017, 2017Q3, 2017-08, 2017-08-15 or 2017-08-01/2017-08-15.")
 @click.option("--variant", metavar="NAME", help="Which of the numbers of that name; a wrong one lists them.")
 @click.option("--currency", metavar="CODE", help="The currency to tell amounts in, such as EUR.")
+@click.option("--rates", metavar="FILE", help="Exchange rates as CSV: from,to,first,rate. Needs --currency.")
+@click.option(
+    "--policy",
+    metavar="NAME",
+    type=click.Choice(get_args(Policy)),
+    help="Which rate counts: booking (unless told), current or budget.",
+)
 @click.option("--start", metavar="FIELD", help="The date at which a deal's age begins; else created_at.")
 @click.option("--quota", metavar="MONEY", help="Of coverage: what is to be won, such as '10000 EUR'.")
 @click.option("--months", metavar="N", type=int, help=f"Of backtest: how many months to look back; else {_MONTHS}.")
@@ -289,7 +300,13 @@ def metrics(
 
 
 def _metrics(me: "Session", name: str, options: Mapping[str, Any]) -> "Metrics":
-    given = {key: options[key] for key in ("where", "currency", "start") if options[key] is not None}
+    given = {key: options[key] for key in ("where", "currency", "policy", "start") if options[key] is not None}
+    if options["rates"] is None and options["policy"] is not None:
+        raise UsageError("--policy without --rates", code="missing", hint="name a file of rates")
+    if options["rates"] is not None:
+        if options["currency"] is None:
+            raise UsageError("--rates to which currency", code="missing", hint="add --currency EUR")
+        given["rates"] = rates_in(options["rates"], planned=options["policy"] == "budget")
     if name == "response-time":
         given.pop("where", None)  # it is about leads
     return me.metrics(options["pipeline"], **given)
