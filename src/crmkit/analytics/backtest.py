@@ -11,6 +11,7 @@ from typing import Any, Generic, TypeVar
 
 import attrs
 
+from crmkit.analytics import vega
 from crmkit.analytics.frame import Frame
 from crmkit.analytics.metric import Metric
 from crmkit.errors import CurrencyMismatch, UsageError
@@ -89,14 +90,10 @@ class Backtest:
 
     def to_vega(self) -> dict[str, Any]:
         """A Vega-Lite document, see :func:`crmkit.analytics.vega.backtest`."""
-        from crmkit.analytics.vega import backtest  # it draws backtests, so it cannot be loaded before
-
-        return backtest(self)
+        return vega.backtest(self)
 
     def _repr_html_(self) -> str:
-        from crmkit.analytics.vega import backtest_table  # it draws backtests, so it cannot be loaded before
-
-        return backtest_table(self)
+        return vega.backtest_table(self)
 
 
 def backtest(

@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 import attrs
 
+from crmkit.analytics import vega
 from crmkit.analytics.facts import DealFact, Outcome, Spell, StageFact
 from crmkit.analytics.frame import Frame
 from crmkit.analytics.journeys import Journeys
@@ -145,14 +146,10 @@ class Funnel:
 
     def to_vega(self) -> dict[str, Any]:
         """A Vega-Lite document, see :func:`crmkit.analytics.vega.funnel`."""
-        from crmkit.analytics.vega import funnel  # it draws funnels, so it cannot be loaded before
-
-        return funnel(self)
+        return vega.funnel(self)
 
     def _repr_html_(self) -> str:
-        from crmkit.analytics.vega import funnel_table  # it draws funnels, so it cannot be loaded before
-
-        return funnel_table(self)
+        return vega.funnel_table(self)
 
 
 def funnel(

@@ -8,15 +8,17 @@ a page of his own has to escape it for where it stands.
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 from html import escape
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from crmkit.analytics.backtest import Backtest
 from crmkit.analytics.frame import Frame
-from crmkit.analytics.funnel import Funnel
 from crmkit.analytics.metric import Metric
-from crmkit.analytics.weighted import WeightedPipeline
-from crmkit.analytics.win_curve import WinCurve
 from crmkit.values import Money, Period
+
+if TYPE_CHECKING:  # results draw themselves with what is here
+    from crmkit.analytics.backtest import Backtest
+    from crmkit.analytics.funnel import Funnel
+    from crmkit.analytics.weighted import WeightedPipeline
+    from crmkit.analytics.win_curve import WinCurve
 
 __all__ = [
     "backtest",
@@ -42,7 +44,7 @@ _COLOURS = ("#2a9d4e", "#b8c4ce", "#c8553d", "#8a6d9b")
 # ------------------------------------------------------------------------------------------------------------- pictures
 
 
-def funnel(result: Funnel) -> Document:
+def funnel(result: "Funnel") -> Document:
     """Bars of the deals that reached each step, from the first stage to what was won, with figures on pointing."""
     rows = [
         {
@@ -72,7 +74,7 @@ def funnel(result: Funnel) -> Document:
     return _document("Funnel", _subtitle(result.variant, result.n, result.frame, result.period), rows, layer=layers)
 
 
-def win_curve(result: WinCurve) -> Document:
+def win_curve(result: "WinCurve") -> Document:
     """The shares won, open, lost and disqualified by age, and a line at the naive win rate of closed deals alone."""
     points = result.points()
     rows = [
@@ -99,7 +101,7 @@ def win_curve(result: WinCurve) -> Document:
     return _document("Win curve", subtitle, rows, layer=[areas, line])
 
 
-def forecast(result: WeightedPipeline) -> Document:
+def forecast(result: "WeightedPipeline") -> Document:
     """Bars of the weighted pipeline by month of expected close; what is overdue is a bar of its own before them."""
     rows = [
         {
@@ -128,7 +130,7 @@ def forecast(result: WeightedPipeline) -> Document:
     return _document("Forecast by month", subtitle, rows, mark="bar", encoding=encoding)
 
 
-def backtest(result: Backtest) -> Document:
+def backtest(result: "Backtest") -> Document:
     """What was forecast on each past day beside what then happened."""
     rows = [
         {"as_of": row.frame.as_of.isoformat(), "period": row.period.label, "series": series, "amount": _amount(money)}
@@ -172,7 +174,7 @@ def _ordered(name: str) -> dict[str, Any]:
 # --------------------------------------------------------------------------------------------------------------- tables
 
 
-def funnel_table(result: Funnel) -> str:
+def funnel_table(result: "Funnel") -> str:
     """The steps as an HTML table."""
     return html_table(
         "Funnel: " + _subtitle(result.variant, result.n, result.frame, result.period),
@@ -192,7 +194,7 @@ def funnel_table(result: Funnel) -> str:
     )
 
 
-def win_curve_table(result: WinCurve, days: Sequence[int] = (30, 60, 90, 180, 365)) -> str:
+def win_curve_table(result: "WinCurve", days: Sequence[int] = (30, 60, 90, 180, 365)) -> str:
     """The shares at some ages as an HTML table, and below them the figures beside the naive ones."""
     ages = [
         (f"{age} days", *(_shown(result.share(outcome, age)) for outcome in ("won", "open", "lost", "disqualified")))
@@ -216,7 +218,7 @@ def win_curve_table(result: WinCurve, days: Sequence[int] = (30, 60, 90, 180, 36
     )
 
 
-def forecast_table(result: WeightedPipeline) -> str:
+def forecast_table(result: "WeightedPipeline") -> str:
     """The months of a forecast as an HTML table, with the total, its spread, and what is overdue."""
     total = result.total
     rows = [(_label(month.period), _shown(month), str(month.n)) for month in result.months]
@@ -233,7 +235,7 @@ def forecast_table(result: WeightedPipeline) -> str:
     )
 
 
-def backtest_table(result: Backtest) -> str:
+def backtest_table(result: "Backtest") -> str:
     """The rows of a backtest as an HTML table, with mean error, mean absolute error and mean percentage error."""
     rows = [
         (

@@ -15,6 +15,7 @@ from typing import Any, TypeAlias
 
 import attrs
 
+from crmkit.analytics import vega
 from crmkit.analytics.facts import DealFact
 from crmkit.analytics.frame import Frame
 from crmkit.analytics.metric import Metric
@@ -90,13 +91,9 @@ class WeightedPipeline:
 
     def to_vega(self) -> dict[str, Any]:
         """A Vega-Lite document, see :func:`crmkit.analytics.vega.forecast`."""
-        from crmkit.analytics import vega  # it draws forecasts, so it cannot be loaded before
-
         return vega.forecast(self)
 
     def _repr_html_(self) -> str:
-        from crmkit.analytics import vega  # it draws forecasts, so it cannot be loaded before
-
         return vega.forecast_table(self)
 
 

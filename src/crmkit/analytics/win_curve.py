@@ -14,6 +14,7 @@ from typing import Any
 
 import attrs
 
+from crmkit.analytics import vega
 from crmkit.analytics.facts import DealFact, Outcome
 from crmkit.analytics.frame import Frame
 from crmkit.analytics.metric import Metric
@@ -142,13 +143,9 @@ class WinCurve:
 
     def to_vega(self) -> dict[str, Any]:
         """A Vega-Lite document, see :func:`crmkit.analytics.vega.win_curve`."""
-        from crmkit.analytics import vega  # it draws win curves, so it cannot be loaded before
-
         return vega.win_curve(self)
 
     def _repr_html_(self) -> str:
-        from crmkit.analytics import vega  # it draws win curves, so it cannot be loaded before
-
         return vega.win_curve_table(self)
 
 
