@@ -98,14 +98,16 @@ def _offset(value: ColumnElement[Any], known: Sequence[tuple[int, int]]) -> Colu
 
 
 class Stay:
-    """An occurrence of stage intervals, those of the draft's deals, whoever may read them."""
+    """An occurrence of stage intervals in so many stages (None: any), whoever may read them."""
 
-    def __init__(self, draft: Draft, stages: int) -> None:
+    def __init__(self, draft: Draft, stages: int | None) -> None:
         self._source = draft.context.sources.open("stage_interval")
         self._fields = self._source.type.by_key
         self.deal = self["deal"]
-        among = self["stage"].in_([bindparam(f"stage{i}") for i in range(stages)])
-        self.conditions = (*self._source.conditions, among)
+        self.conditions: tuple[ColumnElement[bool], ...] = tuple(self._source.conditions)
+        if stages is not None:
+            among = self["stage"].in_([bindparam(f"stage{i}") for i in range(stages)])
+            self.conditions = (*self.conditions, among)
 
     def __getitem__(self, key: str) -> ColumnElement[Any]:
         field = self._fields[key]

@@ -75,6 +75,8 @@ class Metrics:
     where: Expr
     frame: Frame
     start: str = "created_at"
+    sole: bool = False
+    """Whether there is no other pipeline."""
 
     # ----------------------------------------------------------------------------------------------------------- facts
 
@@ -179,7 +181,7 @@ class Metrics:
         if self.frame.members or not grouped:
             counted = funnel.tally(self.journeys(), amounts=amounts, **policy)
         else:
-            counted = tables.reached(self.reader, self.condition, stages, self.frame, **policy)
+            counted = tables.reached(self.reader, self.condition, stages, self.frame, sole=self.sole, **policy)
         return funnel.funnel_of(counted, stages, self.frame, amounts=amounts, **policy)
 
     def stock_ratio(self, stage: Any, onward: Any) -> Metric:
@@ -326,13 +328,14 @@ def metrics_of(
 
     Raises NotFound (``unknown_pipeline``), InvalidQuery for a condition or ``start`` that means nothing.
     """
-    asked_about = _pipelines(session, pipeline)
+    known = sorted(session.system_reader.records("pipeline"), key=lambda pipeline: pipeline.id)
+    chosen = _chosen(session, known, pipeline)
     unlimited = session.judge.certain("deal", "read") or session.policy.unlimited
     asked = Metrics(
         session=session,
         reader=session.reader,
-        pipeline=asked_about[0].id if len(asked_about) == 1 else None,
-        stages=facts.stages(session.system_reader, [pipeline.id for pipeline in asked_about]),
+        pipeline=chosen[0].id if len(chosen) == 1 else None,
+        stages=facts.stages(session.system_reader, [pipeline.id for pipeline in chosen]),
         where=parse(where) if isinstance(where, str) else where,
         frame=Frame(
             as_of=session.now,
@@ -344,19 +347,17 @@ def metrics_of(
             members=members,
         ),
         start=start,
+        sole=len(known) == 1,
     )
     session.reader.check("deal", asked.condition)
     return asked
 
 
-def _pipelines(session: Work, wanted: Any) -> list[Any]:
+def _chosen(session: Work, known: list[Any], wanted: Any) -> list[Any]:
     """The pipeline that is wanted, or all of them."""
-    known = sorted(session.system_reader.records("pipeline"), key=lambda pipeline: pipeline.id)
-    if wanted is None:
-        return known
-    found = named(known, wanted)
-    if found is not None:
-        return [found]
+    found = known if wanted is None else [one for one in (named(known, wanted),) if one is not None]
+    if found or wanted is None:
+        return found
     told = f"there is no pipeline {wanted!s:.80}"
     raise NotFound(told, code="unknown_pipeline", field="pipeline", hint=_there_are(session))
 
