@@ -145,21 +145,23 @@ def stage_forecast(
     UsageError with code ``unknown_variant`` or ``bad_days``, and CurrencyMismatch.
     """
     stages, frame = journeys.stages, journeys.frame
-    by_stage = odds_of(tally_history(journeys, mature=mature), stages, frame, odds=odds, floor=floor)
+    history = tally_history(journeys, mature=mature, ends=odds == "curve")
+    by_stage = odds_of(history, stages, frame, odds=odds, floor=floor)
     counted = tally_open((journey.deal for journey in journeys), by_stage, period, frame)
     return forecast_of(counted, by_stage, stages, period, frame, variant=odds)
 
 
-def tally_history(journeys: Journeys, *, mature: int = 90) -> HistoryTally:
+def tally_history(journeys: Journeys, *, mature: int = 90, ends: bool = True) -> HistoryTally:
     """What became of the deals of each open stage; mature are those that first entered ``mature`` days ago or more.
 
-    A deal that is not won counts as not won, open or closed, once it is mature; ``disqualified`` is lost here.
+    A deal that is not won counts as not won, open or closed, once it is mature; ``disqualified`` is lost here. Without
+    ``ends``, which take memory for every deal, nothing is told of when.
     Raises UsageError with code ``bad_days``.
     """
     if type(mature) is not int or mature < 0:
         raise UsageError(f"{shown(mature)} is no number of days", code="bad_days", hint="an int from 0 up")
     now = to_micros(journeys.frame.as_of)
-    folds = {rung.id: _HistoryFold() for rung in ladder(journeys.stages, "now").rungs}
+    folds = {rung.id: _HistoryFold({} if ends else None) for rung in ladder(journeys.stages, "now").rungs}
     excluded: dict[str, int] = {}
     for journey in journeys:
         if journey.left_out:
@@ -180,13 +182,14 @@ def tally_history(journeys: Journeys, *, mature: int = 90) -> HistoryTally:
 class _HistoryFold:
     """A stage on its way into a :class:`History`."""
 
-    def __init__(self) -> None:
+    def __init__(self, ends: dict[int, dict[Hashable, int]] | None) -> None:
         self.won = self.matured = self.young = 0
-        self.ends: dict[int, dict[Hashable, int]] = {}
+        self.ends = ends
 
     def add(self, cause: str | None, micros: int, *, mature: bool) -> None:
-        counts = self.ends.setdefault(micros, {})
-        counts[cause] = counts.get(cause, 0) + 1
+        if self.ends is not None:
+            counts = self.ends.setdefault(micros, {})
+            counts[cause] = counts.get(cause, 0) + 1
         if mature:
             self.matured += 1
             self.won += cause == WON
@@ -194,7 +197,7 @@ class _HistoryFold:
             self.young += 1
 
     def done(self) -> History:
-        return History(won=self.won, matured=self.matured, young=self.young, ends=self.ends)
+        return History(won=self.won, matured=self.matured, young=self.young, ends=self.ends or {})
 
 
 def odds_of(
