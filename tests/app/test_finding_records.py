@@ -5,7 +5,7 @@ from uuid import UUID
 
 import pytest
 
-from crmkit import CRM, Money, Session
+from crmkit import CRM, F, Money, Session
 from crmkit.errors import InvalidDefinition, InvalidValue, NotFound
 from tests.staff import ADMIN, hire
 
@@ -176,3 +176,40 @@ def test_an_explanation_agrees_with_the_filter_where_a_right_hangs_on_what_may_n
         assert [deal.name for deal in query] == ["shown"]
         assert query.explain(shown.id).held is True
         assert query.explain(hidden.id).held is None
+
+
+MANY = 1_200
+"""More than a page, and more than a block."""
+
+
+@pytest.fixture
+def crowded(crm: CRM) -> CRM:
+    with crm.session(ADMIN) as me:
+        me.deals.create_many({"name": f"d{i}", "amount": Money(100 + i, "EUR")} for i in range(MANY))
+    return crm
+
+
+def test_a_loop_that_changes_what_it_goes_by_meets_each_record_once(crowded: CRM) -> None:
+    with crowded.session(ADMIN) as me:
+        met = []
+        for deal in me.deals.order_by("amount"):
+            met.append(deal.id)
+            me.deals.update(deal, amount=Money(deal.amount.amount + 300, "EUR"))
+        assert len(met) == len(set(met)) == MANY
+
+
+def test_a_bulk_verb_may_be_fed_from_what_it_writes(crowded: CRM) -> None:
+    with crowded.session(ADMIN) as me:
+        assert me.deals.create_many({"name": f"copy of {d.name}"} for d in me.deals).counts["created"] == MANY
+        renamed = me.deals.update_many((d.id, {"name": f"z{d.name}"}) for d in me.deals.order_by("name"))
+        assert renamed.counts["updated"] == 2 * MANY
+        copied = ({"name": "again"} for block in me.deals.where().blocks(500) for _ in block)
+        assert me.deals.create_many(copied).counts["created"] == 2 * MANY
+
+
+def test_what_is_deleted_meanwhile_does_not_come_any_more(crowded: CRM) -> None:
+    with crowded.session(ADMIN) as me:
+        loop = iter(me.deals.order_by("name"))
+        first = next(loop)
+        me.deals.where(F.id != first.id).delete()
+        assert list(loop) == []

@@ -11,7 +11,7 @@ import pytest
 
 from crmkit import CRM, F, Money
 from crmkit.app.segments import Overlap
-from crmkit.errors import CrmkitError, Denied, InputError, InvalidRecord, Vetoed
+from crmkit.errors import CrmkitError, Denied, InputError, InvalidQuery, InvalidRecord, Vetoed
 from crmkit.query import in_segment
 from crmkit.sdk import hookimpl
 from crmkit.testing import FakeClock
@@ -309,6 +309,29 @@ def test_membership_is_judged_as_the_system_sees_it(crm: CRM, told: Told) -> Non
         (change,) = me.segments.refresh("大")
         assert (change.entered, change.left) == ((bolt.id,), ())
     assert told.heard == [("大", (bolt.id,), ())]
+
+
+def test_a_watched_segment_tells_nobody_of_what_they_may_not_read(crm: CRM) -> None:
+    hire(crm, "bo@acme.example", segment="read create update")
+    hire(crm, "eve@acme.example", segment="read create update")
+    with crm.session(ADMIN) as me:
+        role = me.roles.one(name="role of eve@acme.example")
+        me.records("grant").create(role=role, on="account", action="read", scope="all", fields=["name"])
+        account = me.accounts.create(name="secret", headcount=300)
+        me.segments.create(name="large", on="account", where="headcount >= 300", watched=True)
+    with crm.session("bo@acme.example") as me:
+        assert me.segments.refresh() == ()
+    with crm.session("eve@acme.example") as me:
+        for where in ("headcount >= 300", F.headcount.not_null()):
+            with pytest.raises(InvalidQuery) as refused:
+                me.segments.create(name="probe", on="account", where=where, watched=True)
+            assert refused.value.code == "unknown_field"
+        with pytest.raises(InvalidQuery):
+            me.segments.refresh("large")
+        probe = me.segments.create(name="probe", on="account", where="name == 'secret'", watched=True)
+        with pytest.raises(InvalidQuery):
+            me.segments.update(probe, where="headcount >= 300")
+        assert [change.entered for change in me.segments.refresh()] == [(account.id,)]
 
 
 def test_a_dry_run_and_a_rollback_tell_nobody(crm: CRM, told: Told, migrated_url: str) -> None:

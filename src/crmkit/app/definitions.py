@@ -46,6 +46,9 @@ def check_definition(session: Work, change: Change) -> None:
             _check_grant(session, {**values, "id": change.id})
         case "segment":
             _check_condition(session, from_json, values["where"], values["on"])
+            if not session.undoing and values["kind"] != "snapshot" and change.changed & {"on", "where"}:
+                # Who could define it by what is hidden would be told by who comes and goes.
+                session.reader.check(values["on"], lift(from_json(values["where"]), session.actor.ids))
         case "custom_field":
             _check_field(session, values, change.id)
         case "custom_object":

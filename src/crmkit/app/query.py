@@ -4,6 +4,7 @@ records.
 
 from collections.abc import Callable, Iterator
 from datetime import datetime
+from functools import partial
 from typing import Any, Generic, TypeVar
 from uuid import UUID
 
@@ -12,6 +13,7 @@ import attrs
 from crmkit.app.blocks import blocks
 from crmkit.app.judge import StoredWorld
 from crmkit.app.outcomes import BulkResult, Tally
+from crmkit.app.reading import Reading
 from crmkit.app.tagging import put_on, put_on_all, take_off, take_off_all
 from crmkit.app.work import Work
 from crmkit.app.writing import WritePath
@@ -84,7 +86,17 @@ class Query(Generic[T]):
     # -------------------------------------------------------------------------------------------------------- answers
 
     def __iter__(self) -> Iterator[T]:
-        return self.session.reader.records(self.type.key, self._lifted(), self.order, self.size)
+        found = self.session.reader.records(self.type.key, self._lifted(), self.order, self.size)
+        return self.session.reads(Reading(found, lambda record: (record.id,), self._again))
+
+    def _again(self, ids: list[UUID]) -> Iterator[T]:
+        return (record for block in self._blocks_of(ids, _LISTED) for record in block)
+
+    def _blocks_of(self, ids: list[UUID], size: int) -> Iterator[list[T]]:
+        """The records of these ids that are still there, in this order."""
+        for block in blocks(ids, size):
+            found = {record.id: record for record in self.session.reader.by_ids(self.type.key, block)}
+            yield [found[i] for i in block if i in found]
 
     def first(self) -> T | None:
         """The first record, or None."""
@@ -102,7 +114,9 @@ class Query(Generic[T]):
         """All records in no order, in lists, in constant memory: for exports. Raises InvalidQuery (``bad_limit``)."""
         if type(size) is not int or size < 1:
             raise InvalidQuery(f"{size!r:.40} is not a number of records", code="bad_limit")
-        return self.session.reader.stream(self.type.key, self._lifted(), size)
+        found = self.session.reader.stream(self.type.key, self._lifted(), size)
+        again = partial(self._blocks_of, size=size)
+        return self.session.reads(Reading(found, lambda block: [record.id for record in block], again))
 
     def totals(self, by: Any = (), sums: Any = ()) -> list[Group]:
         """Counts, and sums of number or money fields, grouped by fields (``by=F.stage, sums=F.amount``).

@@ -187,8 +187,10 @@ class Session(Work):
     def _seal(self, stamp: Stamp) -> None:
         schema, policy = bool(self._bumps & SCHEMA_TYPES), bool(self._bumps & POLICY_TYPES)
         if schema or policy:
+            self.hold_definitions(alone=True)
             mark = self.ids.new().int & _MARK
-            self.crm.registry.bump(self.unit, self.tenant.id, mark, schema=schema, policy=policy)
+            state = self.crm.registry.bump(self.unit, self.tenant.id, self.state, mark, schema=schema, policy=policy)
+            self.state = state
         changeset = Changeset(
             stamp.changeset_id,
             self.actor.id,
@@ -200,7 +202,9 @@ class Session(Work):
             self.causation,
             self._undoes,
         )
-        self.changesets.add(self.unit, changeset)
+        if not self.changesets.add(self.unit, changeset, self.state):
+            self.hold_definitions()
+            self.changesets.add(self.unit, changeset, self.state)
         self._to_tell = note(self, changeset.id) or self._to_tell
 
     def close(self) -> None:

@@ -8,8 +8,9 @@ from contextlib import contextmanager, suppress
 from datetime import date, datetime
 from functools import cached_property
 from itertools import islice
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 from uuid import UUID
+from weakref import WeakSet
 
 import attrs
 
@@ -17,9 +18,10 @@ from crmkit.app.foundation import Foundation
 from crmkit.app.judge import Judge
 from crmkit.app.loading import POLICY_TYPES, SCHEMA_TYPES, TenantSchema
 from crmkit.app.outcomes import BulkResult, Tally
-from crmkit.errors import Denied, NotFound, UsageError
+from crmkit.app.reading import Reading
+from crmkit.errors import Conflict, Denied, NotFound, UsageError
 from crmkit.history import History, RecordChange
-from crmkit.permissions import Actor, FieldRights, HistoryRights
+from crmkit.permissions import Actor, FieldRights, HistoryRights, Rule
 from crmkit.query.context import ALL_RIGHTS, Guard, Moment
 from crmkit.query.json_form import from_json
 from crmkit.query.lift import Lifted, lift
@@ -40,6 +42,8 @@ from crmkit.values import IdFactory, clean_text, from_micros, local_date, parse_
 from crmkit.values.text import shown
 
 __all__ = ["Work"]
+
+T = TypeVar("T")
 
 _LOG = 1_000
 
@@ -88,6 +92,7 @@ class Work:
         self.written: dict[str, tuple[Mapping[str, Any], ...] | None] = {}
         """By record type: the values that many records were given at once, or None once any was written by itself."""
         self._closed = False
+        self._readings: WeakSet[Reading[Any]] = WeakSet()
         self._who = who
         self._resolve()
 
@@ -101,6 +106,29 @@ class Work:
         self.schema: Schema = tenant_schema.schema
         self.policy = self.crm.policy(self, self._who, self.schema)
         self.actor = self.policy.actor
+
+    def hold_definitions(self, *, alone: bool = False) -> None:
+        """Nobody changes fields, segments or rights until this is committed; ``alone``: nor needs them as they were.
+
+        Raises Conflict if they have changed since the session began, and what it has written depends on that.
+        """
+        self.may_write()
+        state = self.crm.registry.held(self.unit, self.tenant.id, alone=alone)
+        if state == self.state:
+            return
+        before, self.state = (self._custom(), self.policy.actor, _texts(self.policy.rules)), state
+        self._resolve()
+        if before != (self._custom(), self.policy.actor, _texts(self.policy.rules)):
+            raise Conflict(
+                "fields or rights were changed since the session began",
+                code="definitions_changed",
+                hint="do it again in another session",
+            )
+
+    def _custom(self) -> dict[str, Any]:
+        """The custom fields of the types that were written."""
+        types = self.schema.types
+        return {key: types[key].custom if key in types else None for key in self.written}
 
     def _forget(self) -> None:
         for name in ("view", "reader", "system_reader", "judge"):
@@ -300,9 +328,16 @@ class Work:
         finally:
             self.undoing = False
 
+    def reads(self, reading: Reading[T]) -> Iterator[T]:
+        """What is read while the session may write."""
+        self._readings.add(reading)
+        return iter(reading)
+
     def writer(self) -> Writer:
         """The writer under this session's one changeset."""
         self.may_write()
+        for reading in list(self._readings):
+            reading.settle()
         if self._stamp is None or self._stamp.changeset_id in self.committed:
             self._stamp = Stamp(self.ids.new(), to_micros(self.crm.clock.now()), self.actor.id)
         return Writer(self.crm.database, self.crm.shelf, self.unit, self.view, self._stamp)
@@ -441,6 +476,11 @@ class Work:
         """The changesets of the tenant."""
         crm = self.crm
         return Changesets(crm.database, crm.shelf, crm.tables, crm.codec, self.tenant.id)
+
+
+def _texts(rules: Iterable[Rule]) -> list[str]:
+    """The rules in full: two are equal to each other whatever their conditions."""
+    return [f"{rule!r} {rule.where!r}" for rule in rules]
 
 
 class _Discard(Exception):

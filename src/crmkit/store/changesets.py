@@ -15,6 +15,7 @@ from crmkit.store.database import Database, Unit
 from crmkit.store.plans import Shelf
 from crmkit.store.sources import tenant_param
 from crmkit.store.tables import Tables
+from crmkit.store.tenants import TenantState
 from crmkit.values import from_micros, to_micros
 
 __all__ = ["Changeset", "Changesets", "Touched"]
@@ -80,19 +81,28 @@ class Changesets:
     codec: Codec
     tenant_id: int
 
-    def add(self, unit: Unit, changeset: Changeset) -> None:
-        """Records a changeset."""
-        table = self.tables.system.changeset
-        names = ("tenant_id", *_COLUMNS)
-        statement = self.prepared(
-            "add",
-            lambda: insert(table).values({n: bindparam("tenant" if n == "tenant_id" else n) for n in names}),
-        )
+    def add(self, unit: Unit, changeset: Changeset, state: TenantState) -> bool:
+        """Records a changeset if schema and rights are still those of the state, and holds them; False if not.
+
+        What was written under other definitions than those there are would be lost or wrong, and to look first would be
+        a statement more.
+        """
+        table, now = self.tables.system.changeset, self.tables.system.tenant_state
+
+        def make() -> Any:
+            names = ("tenant_id", *_COLUMNS)
+            values = [bindparam("tenant" if n == "tenant_id" else n, type_=table.c[n].type) for n in names]
+            known = [now.c[n] == bindparam(n) for n in ("schema_version", "policy_version")]
+            found = select(*values).where(now.c["tenant_id"] == tenant_param(), *known).with_for_update(read=True)
+            return insert(table).from_select(list(names), found)
+
+        statement = self.prepared("add", make)
         values = {name: getattr(changeset, name) for name in _COLUMNS}
         for name in _IDS:
             values[name] = None if values[name] is None else self.codec.id_in(values[name])
         values["recorded_at"] = to_micros(changeset.recorded_at)
-        unit.write(statement, {"tenant": self.tenant_id, **values})
+        values |= {"schema_version": state.schema_version, "policy_version": state.policy_version}
+        return unit.write(statement, {"tenant": self.tenant_id, **values}) == 1
 
     def get(self, unit: Unit, changeset_id: UUID) -> Changeset:
         """The changeset of that id. Raises NotFound."""

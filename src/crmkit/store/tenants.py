@@ -1,9 +1,10 @@
 """The registry of tenants and the state of each."""
 
+from collections.abc import Callable
 from typing import Any
 
 import attrs
-from sqlalchemy import bindparam, func, insert, select, update
+from sqlalchemy import Select, bindparam, func, insert, select, update
 
 from crmkit.errors import Duplicate, NotFound
 from crmkit.schema.field import KEY_PATTERN
@@ -90,17 +91,29 @@ class Registry:
 
     def state(self, unit: Unit, tenant_id: int) -> TenantState:
         """The state of a tenant; one statement."""
-        table = self.system.tenant_state
-        statement = self._prepared(
-            "state",
-            lambda: select(table.c.schema_version, table.c.policy_version, table.c.zone, table.c.currency).where(
-                table.c.tenant_id == tenant_param()
-            ),
-        )
-        return TenantState(*unit.read(statement, {"tenant": tenant_id})[0])
+        return self._state(unit, tenant_id, "state", lambda found: found)
 
-    def bump(self, unit: Unit, tenant_id: int, mark: int, *, schema: bool, policy: bool) -> None:
-        """Tells all sessions to come that schema or rights are no longer what they were.
+    def held(self, unit: Unit, tenant_id: int, *, alone: bool) -> TenantState:
+        """The state of a tenant, which nobody changes until the unit of work is over; ``alone`` also keeps out those
+        who need it as it is.
+        """
+        unit.begin_write()
+        # SQLite has one writer at a time, and no such clause.
+        return self._state(unit, tenant_id, f"held-{alone}", lambda found: found.with_for_update(read=not alone))
+
+    def _state(self, unit: Unit, tenant_id: int, what: str, locked: Callable[[Select[Any]], Any]) -> TenantState:
+        table = self.system.tenant_state
+
+        def make() -> Any:
+            columns = table.c.schema_version, table.c.policy_version, table.c.zone, table.c.currency
+            return locked(select(*columns).where(table.c.tenant_id == tenant_param()))
+
+        return TenantState(*unit.read(self._prepared(what, make), {"tenant": tenant_id})[0])
+
+    def bump(
+        self, unit: Unit, tenant_id: int, state: TenantState, mark: int, *, schema: bool, policy: bool
+    ) -> TenantState:
+        """The state from now on: tells all sessions to come that schema or rights are no longer what they were.
 
         ``mark`` is a number nobody else gives: counting would give the number of a change that was rolled back to the
         next one, which is another.
@@ -114,6 +127,8 @@ class Registry:
 
         if names:
             unit.write(self._prepared("-".join(("bump", *names)), make), {"tenant": tenant_id, "mark": mark})
+        marks: dict[str, Any] = dict.fromkeys(names, mark)
+        return attrs.evolve(state, **marks)
 
     def _prepared(self, what: str, make: Any) -> Any:
         return self.shelf.get(("registry", what), lambda: self.database.prepare(make()))

@@ -41,6 +41,7 @@ class AddField(Command[CustomField]):
     check: str | None = None
 
     def run(self, me: Any) -> CustomField:
+        me.hold_definitions(alone=True)
         record_type = me.type_of(self.on)
         definition = place(
             self._definition(record_type.key),
@@ -104,6 +105,7 @@ class ChangeField(Command[CustomField]):
     check: str | None = None
 
     def run(self, me: Any) -> CustomField:
+        me.hold_definitions(alone=True)
         record_type, stored = _stored(me, self.on, self.key)
         old, before = record_type.by_key[self.key], field_definition(stored)
         definition = self._changed(before)
@@ -209,6 +211,7 @@ class RemoveField(Command[None]):
     key: str
 
     def run(self, me: Any) -> None:
+        me.hold_definitions(alone=True)
         _, stored = _stored(me, self.on, self.key)
         me.records("custom_field").delete(stored)
 
@@ -225,5 +228,6 @@ class AddObject(Command[CustomObject]):
     label: str
 
     def run(self, me: Any) -> CustomObject:
+        me.hold_definitions(alone=True)
         made: CustomObject = me.records("custom_object").create(key=self.key, plural=self.plural, label=self.label)
         return made

@@ -29,7 +29,7 @@ __all__ = ["MakeRfm", "MakeTiers", "Refresh", "SegmentChange", "Snapshot", "Watc
 
 @attrs.frozen
 class SegmentChange:
-    """Who came into a segment and who left it since its last refresh: ids, in order."""
+    """Who came into a segment and who left it since its last refresh: the ids, in order, of what the actor may read."""
 
     segment: Segment
     entered: tuple[UUID, ...]
@@ -91,26 +91,31 @@ class Refresh(Command[tuple[SegmentChange, ...]]):
     """``me.segments.refresh("hot accounts")``: who came and who left since the last time; of all watched segments that
     the actor may update, without a name.
 
-    Who is in it is judged as the system sees it, whoever asks. Plugins are told after the commit. Those without a
-    change are left out. Raises NotFound, Denied, InvalidRecord (``not_watched``).
+    Who is in it is judged as the system sees it, whoever asks; who asks is told of the records they may read. Plugins
+    are told after the commit. Those without a change are left out. Raises NotFound, Denied, InvalidQuery for a segment
+    that means nothing to the actor, InvalidRecord (``not_watched``).
     """
 
     segment: Target | None = None
 
     def run(self, me: Any) -> tuple[SegmentChange, ...]:
-        found = (_compared(me, segment) for segment in self._segments(me))
-        changes = tuple(SegmentChange(*compared) for compared in found if compared[1] or compared[2])
-        if changes:
-            me.written[MEMBERS] = None
-        return changes
+        changes = []
+        for segment in self._segments(me):
+            kept, entered, left = _compared(me, segment)
+            if entered or left:
+                me.written[MEMBERS] = None
+            changes.append(SegmentChange(kept, _readable(me, kept.on, entered), _readable(me, kept.on, left)))
+        return tuple(change for change in changes if change.entered or change.left)
 
     def _segments(self, me: Any) -> list[Segment]:
         if self.segment is None:
             watched = lift(_WATCHED, NOBODY)
             found = me.system_reader.records("segment", watched, ((("name",), False),))
-            return [s for s in list(found) if me.judge.sees("segment", s) and me.judge.allows("segment", "update", s)]
+            seen = [s for s in list(found) if me.judge.sees("segment", s) and me.judge.allows("segment", "update", s)]
+            return [s for s in seen if _understood(me, s)]
         segment = _live(find_segment(me, self.segment))
         me.require("segment", "update", segment)
+        me.reader.check(segment.on, _inside(segment))
         if not segment.watched:
             raise InvalidRecord("nobody watches this segment", code="not_watched", hint="me.segments.watch(name)")
         return [segment]
@@ -193,6 +198,22 @@ def _compared(me: Any, segment: Segment) -> tuple[Segment, tuple[UUID, ...], tup
     unwear(me, left)
     wear(me, segment.on, roll, entered)
     return segment, tuple(entered), tuple(w.record for w in left)
+
+
+def _understood(me: Any, segment: Segment) -> bool:
+    """Whether the actor may read what it goes by."""
+    try:
+        me.reader.check(segment.on, _inside(segment))
+    except InvalidQuery:
+        return False
+    return True
+
+
+def _readable(me: Any, type_key: str, ids: tuple[UUID, ...]) -> tuple[UUID, ...]:
+    if not ids or me.judge.certain(type_key, "read"):
+        return ids
+    seen = frozenset(me.reader.existing(type_key, ids))
+    return tuple(i for i in ids if i in seen)
 
 
 def _as_system(me: Any) -> Reader:
