@@ -118,7 +118,8 @@ class SettingBack:
             live.c["tenant_id"] == tenant_param(),
             live.c["changeset_id"] == undone,
             *_before(live, former),
-            former.c["superseded_by"] == undone,
+            # No equality: PostgreSQL, which takes all of a changeset for one row, would read all of it for each record.
+            former.c["superseded_by"].is_not_distinct_from(live.c["changeset_id"]),
             former.c["changeset_id"] != undone,
             _differing(live, former, free),
             *(live.c[name].is_not_distinct_from(former.c[name]) for name in held),
