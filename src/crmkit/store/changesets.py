@@ -6,7 +6,7 @@ from typing import Any, Literal
 from uuid import UUID
 
 import attrs
-from sqlalchemy import Table, bindparam, case, insert, literal, select, union_all
+from sqlalchemy import Table, bindparam, case, func, insert, literal, select, union_all
 
 from crmkit.errors import NotFound
 from crmkit.schema import RecordType
@@ -132,6 +132,13 @@ class Changesets:
         )
         return [self._changeset(row) for row in unit.read(statement, {"tenant": self.tenant_id, "size": limit})]
 
+    def extent(self, unit: Unit, changeset_id: UUID) -> dict[str, tuple[int, int]]:
+        """Of each declared type, how many versions a changeset made and how many it ended."""
+        statement = self.prepared("extent", lambda: _extent(self.tables))
+        rows = unit.read(statement, {"tenant": self.tenant_id, "changeset": self.codec.id_in(changeset_id)})
+        counts = {(type_key, what): count for type_key, what, count in rows}
+        return {key: (counts[key, "live"] + counts[key, "made"], counts[key, "ended"]) for key in self.tables.live}
+
     def touched(
         self, unit: Unit, changeset_id: UUID, wanted: Callable[[str], bool] = lambda _: True
     ) -> Iterator[Touched]:
@@ -206,6 +213,21 @@ def _between(versions: list[tuple[Any, ...]]) -> tuple[int | None, int | None, i
         elif superseded:
             before = version if before is None or version > before else before
     return (before, None, last) if deleted else (before, after, None)
+
+
+def _extent(tables: Tables) -> Any:
+    """Counted in the indexes alone, and for all types in one statement: most changesets are about few of them."""
+    here: Any = bindparam("changeset")
+
+    def arm(type_key: str, what: str, table: Table, column: str) -> Any:
+        chosen = select(literal(type_key), literal(what), func.count()).select_from(table)
+        return chosen.where(table.c["tenant_id"] == tenant_param(), table.c[column] == here)
+
+    return union_all(
+        *(arm(key, "live", table, "changeset_id") for key, table in tables.live.items()),
+        *(arm(key, "made", table, "changeset_id") for key, table in tables.history.items()),
+        *(arm(key, "ended", table, "superseded_by") for key, table in tables.history.items()),
+    )
 
 
 def _touched(live: Table, history: Table) -> Any:

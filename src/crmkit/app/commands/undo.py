@@ -1,6 +1,6 @@
 """Take a changeset back, keeping what others did since."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import Any
 from uuid import UUID
 
@@ -14,7 +14,6 @@ from crmkit.app.setting_back import DECIDING, Together, together
 from crmkit.errors import Problem
 from crmkit.history import RecordChange, UndoEntry, UndoResult, UndoStep, plan_undo
 from crmkit.sdk.command import Command, command
-from crmkit.store.changesets import Touched
 
 __all__ = ["Undo"]
 
@@ -93,8 +92,13 @@ def _plan(
     planned: list[_Planned] = []
     wanted = (lambda key: key not in DEFINING) if types is None else types.__contains__
     history = me.history(trusted=True)
-    touched = history.touched(changeset_id, wanted)
-    sets = _sets(me, changeset_id, touched)
+    extent = {key: found for key, found in me.changesets.extent(me.unit, changeset_id).items() if wanted(key)}
+    sets = _sets(me, changeset_id, extent)
+    # Where nothing was touched, or nothing but what is set back at once, there is nothing more to read.
+    read = {
+        key for key, (made, ended) in extent.items() if made == ended == len(sets[key].fields if key in sets else ())
+    }
+    touched = history.touched(changeset_id, lambda key: wanted(key) and key not in read)
     single = {
         key: [t for t in found if key not in sets or t.id not in sets[key].fields] for key, found in touched.items()
     }
@@ -111,13 +115,13 @@ def _plan(
     return [p for p in planned if p.step.action != "keep"], kept, sets
 
 
-def _sets(me: Any, changeset_id: UUID, touched: Mapping[str, Sequence[Touched]]) -> dict[str, Together]:
+def _sets(me: Any, changeset_id: UUID, extent: Mapping[str, tuple[int, int]]) -> dict[str, Together]:
     """By type, the records that are set back at once: none where an earlier step may change what is allowed."""
-    if not DECIDING.isdisjoint(touched):
+    if any(extent[key] != (0, 0) for key in DECIDING & extent.keys()):
         return {}
-    updated = [key for key, found in touched.items() if any(t.kind == "update" for t in found)]
-    made = {key: together(me.writes(), key, changeset_id) for key in updated}
-    return {key: found for key, found in made.items() if found is not None}
+    updated = [key for key, (made, ended) in extent.items() if made and ended and key in me.schema.types]
+    found = {key: together(me.writes(), key, changeset_id) for key in updated}
+    return {key: records for key, records in found.items() if records is not None}
 
 
 def _set_back(found: Together) -> Iterator[UndoEntry]:
