@@ -16,6 +16,7 @@ from crmkit import CRM
 from crmkit.testing import FakeClock
 from tests.conftest import new_database
 from tests.nerves.histories import PLUGINS, State, Step, Story, apart, done, play, read, units, values
+from tests.undoing import counting, one_by_one, told
 
 Places = list[tuple[CRM, FakeClock]]
 FEW = max(1, settings().max_examples // 10)
@@ -119,6 +120,23 @@ def test_a_dry_run_shows_what_the_real_one_does_and_leaves_nothing(places: Place
             with story.session(actor) as me:
                 real = shown(me, done(me, story, unit))
             assert real == dry
+
+
+@pytest.mark.law
+@pytest.mark.timeout(900)
+@settings(max_examples=FEW, phases=PHASES)
+@given(units(most=6))
+def test_an_undo_in_sets_does_what_an_undo_record_by_record_does(places: Places, work: list[list[Step]]) -> None:
+    for place in places:
+        story = Story.begin(*place)
+        for actor, unit in enumerate(work):
+            play(story, unit, actor)
+        for actor, changeset in enumerate(story.changesets()):
+            with one_by_one(), story.session(actor, dry_run=True) as me:
+                slow = told(me, changeset)
+            with counting() as counts, story.session(actor, dry_run=True) as me:
+                assert told(me, changeset) == slow
+            event(f"{len(counts)} sets")
 
 
 def shown(me: Any, told: list[Any]) -> Any:

@@ -342,11 +342,11 @@ class Work:
             self._stamp = Stamp(self.ids.new(), to_micros(self.crm.clock.now()), self.actor.id)
         return Writer(self.crm.database, self.crm.shelf, self.unit, self.view, self._stamp)
 
-    def wrote(self, type_key: str, alike: Mapping[str, Any] | None = None) -> None:
+    def wrote(self, type_key: str, alike: Iterable[Mapping[str, Any]] | None = None) -> None:
         """Records of the type were written, many ``alike`` or each by itself: forget what may no longer be true."""
         self.judge.forget()
         before = self.written.get(type_key, ())
-        self.written[type_key] = None if alike is None or before is None else (*before, alike)
+        self.written[type_key] = None if alike is None or before is None else (*before, *alike)
         if type_key in SCHEMA_TYPES or type_key in POLICY_TYPES:
             self._bumps.add(type_key)
             self._resolve()

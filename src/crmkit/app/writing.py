@@ -111,17 +111,10 @@ class WritePath:
         """
         session, record_type = self.session, self.session.type_of(type_key)
         values = session.parser(type_key).change(given)
-        writable = all(session.policy.writable(type_key, key, "update") is True for key in values)
-        unique = {f.key for fields in session.unique_keys(type_key) for f in fields}
-        # Custom fields share the JSON column: written for all records at once it would lose the other fields in it.
-        shared = {f.key for f in record_type.custom}
-        concerned = bool(session.checks(type_key) or (unique | shared) & values.keys() or record_type.object_key)
-        heard = any(
-            session.crm.plugins.concerned(name, values) for name in session.listeners("crmkit_before_change", type_key)
-        )
-        if not writable or concerned or heard:
+        if not values.keys() <= self.plain(type_key) or self.heard(type_key, values):
             return False
-        self._check_references(record_type, values)
+        for to, key in self.unknown(record_type, [values]):
+            raise InvalidRecord(f"there is no such {to}", code="unknown_reference", field=key)
         actions = ("update", "assign") if "owner" in values else ("update",)
         session.unit.begin_write()
         ids = session.reader.ids(type_key, where, *actions)
@@ -130,10 +123,39 @@ class WritePath:
         for i, record_id in enumerate(ids):
             tally.did(i, "updated", record_id)
         if ids:
-            session.wrote(type_key, values)
+            session.wrote(type_key, [values])
         return True
 
     # ------------------------------------------------------------------------------------------------------ in sets
+
+    def plain(self, type_key: str) -> frozenset[str]:
+        """The fields of which nothing has to be decided for each record: no rule, unique value, custom field or
+        conditional right is concerned.
+        """
+        session, record_type = self.session, self.session.type_of(type_key)
+        if session.checks(type_key) or record_type.object_key:
+            return frozenset()
+        unique = {f.key for fields in session.unique_keys(type_key) for f in fields}
+        # Custom fields share the JSON column: written for all records at once it would lose the other fields in it.
+        return frozenset(
+            f.key
+            for f in record_type.declared
+            if f.key not in unique and session.policy.writable(type_key, f.key, "update") is True
+        )
+
+    def heard(self, type_key: str, values: Mapping[str, Any]) -> bool:
+        """Whether a plugin has to be asked if many records get these values."""
+        session = self.session
+        listeners = session.listeners("crmkit_before_change", type_key)
+        return any(session.crm.plugins.concerned(name, values) for name in listeners)
+
+    def unknown(self, record_type: RecordType, given: Sequence[Mapping[str, Any]]) -> Iterator[tuple[str, str]]:
+        """The fields, and the types they refer to, in which some of these values lead to no record the actor sees."""
+        for f in record_type.declared:
+            if isinstance(f.type, Reference) and f.type.to != "*":
+                ids = sorted({value for values in given if (value := values.get(f.key)) is not None})
+                if len(self.session.reader.existing(f.type.to, ids)) < len(ids):
+                    yield f.type.to, f.key
 
     def quiet(self, type_key: str) -> bool:
         """Whether nothing has to be decided for each record: no plugin, rule or custom field has a say."""
@@ -176,14 +198,6 @@ class WritePath:
             plural = self.session.type_of(type_key).plural
             raise Conflict(f"some of the {plural} were changed by somebody else in between", hint="run it again")
         self.session.wrote(type_key)
-
-    def _check_references(self, record_type: RecordType, values: Mapping[str, Any]) -> None:
-        for key, value in values.items():
-            type_ = record_type.by_key[key].type
-            if value is None or not isinstance(type_, Reference) or type_.to == "*":
-                continue
-            if not self.session.reader.existing(type_.to, [value]):
-                raise InvalidRecord(f"there is no such {type_.to}", code="unknown_reference", field=key)
 
     def delete(
         self,

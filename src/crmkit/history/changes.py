@@ -1,13 +1,13 @@
 """What a changeset did to each record, and every version a record has had, as the reader's rights allow."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import groupby, islice, zip_longest
 from typing import Any
 from uuid import UUID
 
 import attrs
 
-from crmkit.schema import Field, Record, RecordType
+from crmkit.schema import Record, RecordType
 from crmkit.store.changesets import Changeset, Changesets, Touched
 from crmkit.store.reader import Reader
 from crmkit.store.unit import Unit
@@ -66,19 +66,22 @@ class Version:
 
 def differences(record_type: RecordType, before: Any, after: Any) -> tuple[FieldChange, ...]:
     """The fields that differ, in the order of the type."""
-    changes = []
-    for f in record_type.fields:
-        old, new = _held(before, f), _held(after, f)
-        if old != new:
-            changes.append(FieldChange(f.key, old, new))
-    return tuple(changes)
+    # Declared fields by their names, which takes 0.04 µs instead of the 0.7 of a subscript.
+    declared = (
+        FieldChange(f.key, old, new)
+        for f in record_type.declared
+        if (old := getattr(before, f.key, None)) != (new := getattr(after, f.key, None))
+    )
+    custom = (
+        FieldChange(f.key, old, new)
+        for f in record_type.custom
+        if (old := _held(before, f.key)) != (new := _held(after, f.key))
+    )
+    return (*declared, *custom)
 
 
-def _held(record: Any, field: Field) -> Any:
-    if record is None:
-        return None
-    # By its name, which takes 0.1 µs instead of the 0.7 of a subscript.
-    return record[field.key] if field.custom else getattr(record, field.key)
+def _held(record: Any, key: str) -> Any:
+    return None if record is None else record[key]
 
 
 @attrs.frozen
@@ -94,29 +97,32 @@ class History:
 
         Records the reader may not see are left out.
         """
-        for type_key, block in self._touched(changeset_id, wanted):
-            found = self.versions.by_ids(type_key, [t.id for t in block])
-            yield from self._changes_of(type_key, block, found)
+        for type_key, group in self._touched(changeset_id, wanted):
+            for block in _blocks(group):
+                found = self.versions.by_ids(type_key, [t.id for t in block])
+                yield from self._changes_of(type_key, block, found)
 
-    def beside(
-        self, changeset_id: UUID, live: Reader, wanted: Callable[[str], bool] = lambda _: True
-    ) -> Iterator[tuple[RecordChange, Any]]:
+    def touched(self, changeset_id: UUID, wanted: Callable[[str], bool]) -> dict[str, list[Touched]]:
+        """The records the changeset touched, by type and id, of the record types that are wanted."""
+        return {key: list(group) for key, group in self._touched(changeset_id, wanted)}
+
+    def beside(self, touched: Mapping[str, Sequence[Touched]], live: Reader) -> Iterator[tuple[RecordChange, Any]]:
         """Each change beside the record as it is now, or None; ``live`` and ``versions`` must see everything."""
         former = attrs.evolve(self.versions, view=attrs.evolve(self.versions.view, reading="ended"))
-        for type_key, block in self._touched(changeset_id, wanted):
-            now = {r.id: r for r in live.by_ids(type_key, [t.id for t in block])}
-            # What the changeset created and nobody has changed since needs no other reading.
-            old = [t.id for t in block if t.before is not None or t.id not in now or now[t.id].version != t.after]
-            found = [*now.values(), *former.by_ids(type_key, old)]
-            for change in self._changes_of(type_key, block, found):
-                yield change, now.get(change.id)
+        for type_key, group in touched.items():
+            for block in _blocks(group):
+                now = {r.id: r for r in live.by_ids(type_key, [t.id for t in block])}
+                # What the changeset created and nobody has changed since needs no other reading.
+                old = [t.id for t in block if t.before is not None or t.id not in now or now[t.id].version != t.after]
+                found = [*now.values(), *former.by_ids(type_key, old)]
+                for change in self._changes_of(type_key, block, found):
+                    yield change, now.get(change.id)
 
-    def _touched(self, changeset_id: UUID, wanted: Callable[[str], bool]) -> Iterator[tuple[str, list[Touched]]]:
+    def _touched(self, changeset_id: UUID, wanted: Callable[[str], bool]) -> Iterator[tuple[str, Iterator[Touched]]]:
         touched = (t for t in self.changesets.touched(self.unit, changeset_id, wanted) if wanted(t.type_key))
         for type_key, group in groupby(touched, key=lambda t: t.type_key):
             if type_key in self.versions.view.schema.types:
-                for block in _blocks(group):
-                    yield type_key, block
+                yield type_key, group
 
     def _changes_of(self, type_key: str, block: list[Touched], records: Iterable[Any]) -> Iterator[RecordChange]:
         record_type = self.versions.view.schema.type(type_key)

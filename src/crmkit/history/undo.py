@@ -46,10 +46,11 @@ def plan_undo(
             return UndoStep("create")
     if current is None:
         return UndoStep("keep", reason="the record was deleted since")
-    fields = [f for f in change.fields if readable(f.key)]
+    changed = change.fields
+    fields = [f for f in changed if readable(f.key)]
     if not fields:
         return None
-    edited = {f.key for f in change.fields if current[f.key] not in (f.after, f.before)}
+    edited = {f.key for f in changed if current[f.key] not in (f.after, f.before)}
     held = edited | together if edited & together else edited
     kept = tuple(f.key for f in fields if f.key in held)
     values = {f.key: f.before for f in fields if f.key not in held and current[f.key] != f.before}

@@ -6,7 +6,7 @@ from typing import Any, Literal
 from uuid import UUID
 
 import attrs
-from sqlalchemy import Table, bindparam, case, insert, literal, select, union_all
+from sqlalchemy import Table, bindparam, case, func, insert, literal, select, union_all
 
 from crmkit.errors import NotFound
 from crmkit.schema import RecordType
@@ -142,6 +142,13 @@ class Changesets:
         )
         return [self._changeset(row) for row in unit.read(statement, {"tenant": self.tenant_id, "size": limit})]
 
+    def extent(self, unit: Unit, changeset_id: UUID) -> dict[str, tuple[int, int]]:
+        """Of each declared type, how many versions a changeset made and how many it ended."""
+        statement = self.prepared("extent", lambda: _extent(self.tables))
+        rows = unit.read(statement, {"tenant": self.tenant_id, "changeset": self.codec.id_in(changeset_id)})
+        counts = {(type_key, what): count for type_key, what, count in rows}
+        return {key: (counts[key, "live"] + counts[key, "made"], counts[key, "ended"]) for key in self.tables.live}
+
     def touched(
         self, unit: Unit, changeset_id: UUID, wanted: Callable[[str], bool] = lambda _: True
     ) -> Iterator[Touched]:
@@ -172,21 +179,11 @@ class Changesets:
         by_id: dict[Any, list[tuple[Any, ...]]] = {}
         for row in rows:
             by_id.setdefault(row[0], []).append(row)
+        id_out = self.codec.id_out
         for raw, versions in by_id.items():
-            if len(versions) == 1 and versions[0][3] and not versions[0][4]:
-                _, kind, version, *_ = versions[0]
-                yield Touched(kind or type_key, self.codec.id_out(raw), None, version)
-                continue
-            made = [v[2] for v in versions if v[3]]
-            found = [v[2] for v in versions if v[4] and not v[3]]
-            last = max(v[2] for v in versions)
-            deleted = any(v[2] == last and v[4] for v in versions)
-            before = max(found) if found else None
-            after = None if deleted else max(made)
+            before, after, ended = _between(versions)
             if before is not None or after is not None:
-                yield Touched(
-                    versions[0][1] or type_key, self.codec.id_out(raw), before, after, last if deleted else None
-                )
+                yield Touched(versions[0][1] or type_key, id_out(raw), before, after, ended)
 
     def _read(self, unit: Unit, what: str, condition: Any, **values: Any) -> list[Changeset]:
         table = self.tables.system.changeset
@@ -210,6 +207,39 @@ class Changesets:
         return self.shelf.get(("changeset", what), lambda: self.database.prepare(make()))
 
 
+def _between(versions: list[tuple[Any, ...]]) -> tuple[int | None, int | None, int | None]:
+    """The version a changeset found of a record, the one it left, and the last one if it deleted the record; none of
+    them for a record that it created and deleted.
+    """
+    before: int | None = None
+    after: int | None = None
+    last: int | None = None
+    deleted = 0
+    for _, _, version, made, superseded in versions:
+        if last is None or version > last:
+            last, deleted = version, superseded
+        if made:
+            after = version if after is None or version > after else after
+        elif superseded:
+            before = version if before is None or version > before else before
+    return (before, None, last) if deleted else (before, after, None)
+
+
+def _extent(tables: Tables) -> Any:
+    """Counted in the indexes alone, and for all types in one statement: most changesets are about few of them."""
+    here: Any = bindparam("changeset")
+
+    def arm(type_key: str, what: str, table: Table, column: str) -> Any:
+        chosen = select(literal(type_key), literal(what), func.count()).select_from(table)
+        return chosen.where(table.c["tenant_id"] == tenant_param(), table.c[column] == here)
+
+    return union_all(
+        *(arm(key, "live", table, "changeset_id") for key, table in tables.live.items()),
+        *(arm(key, "made", table, "changeset_id") for key, table in tables.history.items()),
+        *(arm(key, "ended", table, "superseded_by") for key, table in tables.history.items()),
+    )
+
+
 def _touched(live: Table, history: Table) -> Any:
     here: Any = bindparam("changeset", type_=live.c["changeset_id"].type)
 
@@ -219,11 +249,13 @@ def _touched(live: Table, history: Table) -> Any:
             table.c["tenant_id"] == tenant_param()
         )
 
-    alive, made, found = live.alias(), history.alias(), history.alias()
+    # Each arm has the table itself: an alias copies its forty columns, and there are three for each record type.
     return union_all(
-        arm(alive, literal(1), literal(0)).where(alive.c["changeset_id"] == here),
-        arm(made, literal(1), case((made.c["superseded_by"] == here, 1), else_=0)).where(
-            made.c["changeset_id"] == here
+        arm(live, literal(1), literal(0)).where(live.c["changeset_id"] == here),
+        arm(history, literal(1), case((history.c["superseded_by"] == here, 1), else_=0)).where(
+            history.c["changeset_id"] == here
         ),
-        arm(found, literal(0), literal(1)).where(found.c["superseded_by"] == here, found.c["changeset_id"] != here),
+        arm(history, literal(0), literal(1)).where(
+            history.c["superseded_by"] == here, history.c["changeset_id"] != here
+        ),
     )

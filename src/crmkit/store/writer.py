@@ -18,7 +18,7 @@ from crmkit.store.rows import RowLayout
 from crmkit.store.sources import tenant_param
 from crmkit.store.statement import Statement
 
-__all__ = ["NewRow", "Stamp", "Writer"]
+__all__ = ["NewRow", "Stamp", "Writer", "copied", "into_history", "just_copied", "new_version"]
 
 _COPY_FROM = 300
 """From this many rows on PostgreSQL takes them by COPY: 5 µs a row against 19 for executemany (performance.md)."""
@@ -112,7 +112,7 @@ class Writer:
             ("update", names), layout, lambda: _update(self.view.tables.live_of(layout.type), names)
         )
         id_in, write = self.view.codec.id_in, layout.write
-        common = self._common()
+        common = self.common()
         tuples = []
         for record_id, version, values in kept:
             written = write(values)
@@ -135,17 +135,17 @@ class Writer:
         if len(kept) <= _LISTED_AT_ONCE:
             width = 1 << (len(kept) - 1).bit_length()
             statement = self._statement(("delete", width), layout, lambda: _delete(live, width))
-            self.unit.write(statement, {**self._common(), **self._listed(kept, width)})
+            self.unit.write(statement, {**self.common(), **self._listed(kept, width)})
         else:
             history = self.view.tables.history_of(layout.type)
-            self.unit.write(self._statement("mass_delete", layout, lambda: _mass_delete(live, history)), self._common())
+            self.unit.write(self._statement("mass_delete", layout, lambda: _mass_delete(live, history)), self.common())
         return list(refused)
 
     def _supersede(self, layout: RowLayout, rows: Sequence[tuple[UUID, int]]) -> set[UUID]:
         """Copies current versions to history; returns the ids of which the given version is not current."""
         tables = self.view.tables
         live, history = tables.live_of(layout.type), tables.history_of(layout.type)
-        common, id_in = self._common(), self.view.codec.id_in
+        common, id_in = self.common(), self.view.codec.id_in
         if self._copied_to_history(layout, live, history, rows) == len(rows):
             return set()
         current = self._statement("current", layout, lambda: _current(live))
@@ -160,7 +160,7 @@ class Writer:
         self, layout: RowLayout, live: Table, history: Table, rows: Sequence[tuple[UUID, int]]
     ) -> int:
         """How many rows stood at the given version, and were copied: by lists of those at the same version."""
-        locks, common = self.view.codec.dialect == "postgresql", self._common()
+        locks, common = self.view.codec.dialect == "postgresql", self.common()
         by_version: dict[int, list[UUID]] = {}
         for record_id, version in rows:
             by_version.setdefault(version, []).append(record_id)
@@ -200,7 +200,7 @@ class Writer:
             self.view.key("mass", type_key, where.shape, actions),
             lambda: self._mass_plan(type_key, where, actions, live, history),
         )
-        common = self._common()
+        common = self.common()
         count = self.unit.write(plan.statement, {**self.view.parameters(plan, where.values), **common})
         if count:
             blank = {f.key: None for f in layout.type.fields}
@@ -212,12 +212,13 @@ class Writer:
     def _mass_plan(self, type_key: str, where: Lifted, actions: tuple[str, ...], live: Table, history: Table) -> Plan:
         draft = Draft(self.view, type_key)
         conditions = draft.conditions(where, *actions)
-        chosen = select(*_copied(draft.source.selectable, live)).where(*conditions)
+        chosen = select(*copied(draft.source.selectable, live)).where(*conditions)
         if self.view.codec.dialect == "postgresql":
             chosen = chosen.with_for_update(of=draft.source.selectable)
-        return draft.finish(self.database, _into_history(history, live, chosen))
+        return draft.finish(self.database, into_history(history, live, chosen))
 
-    def _common(self) -> dict[str, Any]:
+    def common(self) -> dict[str, Any]:
+        """The parameters of whatever is written: whose it is, when, in which changeset."""
         id_in = self.view.codec.id_in
         return {"tenant": self.view.tenant_id, "at": self.stamp.at, "changeset": id_in(self.stamp.changeset_id)}
 
@@ -247,7 +248,8 @@ def _one(table: Table) -> tuple[Any, ...]:
     )
 
 
-def _copied(source: Any, live: Table) -> list[Any]:
+def copied(source: Any, live: Table) -> list[Any]:
+    """What a row of the live table is in history: all of it, until when it held, and what ended it."""
     columns = [source.c[c.name] for c in live.columns]
     return [*columns, _not_before(source), bindparam("changeset", type_=live.c["changeset_id"].type)]
 
@@ -261,7 +263,8 @@ def _not_before(row: Any) -> Any:
     return case((recorded > at, recorded), else_=at)
 
 
-def _into_history(history: Table, live: Table, chosen: Any) -> Any:
+def into_history(history: Table, live: Table, chosen: Any) -> Any:
+    """Puts what ``copied`` has chosen there."""
     names = [c.name for c in live.columns]
     return insert(history).from_select([*names, "superseded_at", "superseded_by"], chosen)
 
@@ -271,8 +274,8 @@ def _supersede(live: Table, history: Table, locks: bool, width: int = 0) -> Any:
     second waits, and finds another version.
     """
     chosen = _several(live, width) if width else _one(live)
-    copies = select(*_copied(live, live)).where(*chosen)
-    return _into_history(history, live, copies.with_for_update() if locks else copies)
+    copies = select(*copied(live, live)).where(*chosen)
+    return into_history(history, live, copies.with_for_update() if locks else copies)
 
 
 def _several(table: Table, width: int) -> tuple[Any, ...]:
@@ -289,10 +292,11 @@ def _current(live: Table) -> Any:
 
 def _update(table: Table, names: Iterable[str]) -> Any:
     changed = {name: _named(f"set_{name}") for name in names}
-    return update(table).where(*_one(table)).values({**changed, **_new_version(table, _named("next"))})
+    return update(table).where(*_one(table)).values({**changed, **new_version(table, _named("next"))})
 
 
-def _new_version(table: Table, version: Any) -> dict[str, Any]:
+def new_version(table: Table, version: Any) -> dict[str, Any]:
+    """What every new version of a row says of itself."""
     return {"version": version, "changeset_id": _named("changeset"), "recorded_at": _not_before(table)}
 
 
@@ -309,16 +313,17 @@ def _mass_update(live: Table, history: Table, names: Iterable[str]) -> Any:
     changed = {name: _named(f"set_{name}") for name in names}
     return (
         update(live)
-        .where(*_just_copied(live, history))
-        .values({**changed, **_new_version(live, live.c["version"] + literal(1))})
+        .where(*just_copied(live, history))
+        .values({**changed, **new_version(live, live.c["version"] + literal(1))})
     )
 
 
 def _mass_delete(live: Table, history: Table) -> Any:
-    return delete(live).where(*_just_copied(live, history))
+    return delete(live).where(*just_copied(live, history))
 
 
-def _just_copied(live: Table, history: Table) -> tuple[Any, ...]:
+def just_copied(live: Table, history: Table) -> tuple[Any, ...]:
+    """True of the rows whose current version this changeset has put into history."""
     listed, copy = history.alias(), history.alias()
     ids = select(listed.c["id"]).where(
         listed.c["tenant_id"] == tenant_param(), listed.c["superseded_by"] == _named("changeset")

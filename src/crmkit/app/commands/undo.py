@@ -1,6 +1,6 @@
 """Take a changeset back, keeping what others did since."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 from uuid import UUID
 
@@ -10,6 +10,7 @@ from crmkit.app.belonging import PLACE, subject_of
 from crmkit.app.loading import SCHEMA_TYPES
 from crmkit.app.outcomes import Tally
 from crmkit.app.references import Referrers
+from crmkit.app.setting_back import DECIDING, Together, together
 from crmkit.errors import Problem
 from crmkit.history import RecordChange, UndoEntry, UndoResult, UndoStep, plan_undo
 from crmkit.sdk.command import Command, command
@@ -56,17 +57,19 @@ class Undo(Command[UndoResult]):
         )
 
     def _undo(self, me: Any, types: frozenset[str] | None, actions: tuple[str, ...], outcome: "_Buckets") -> None:
-        planned, kept = _plan(me, self.changeset_id, types)
+        planned, kept, sets = _plan(me, self.changeset_id, types)
         if "update" in actions:
             outcome.kept += kept
         # What comes back must be there before what refers to it, and what goes must go after.
         order = {key: i for i, key in enumerate(me.schema.types)}
         for action in actions:
-            by_type: dict[str, list[_Planned]] = {}
+            by_type: dict[str, list[_Planned]] = {key: [] for key in sets if action == "update"}
             for p in planned:
                 if p.step.action == action:
                     by_type.setdefault(p.change.type_key, []).append(p)
             for type_key in sorted(by_type, key=order.__getitem__, reverse=action == "delete"):
+                if action == "update" and type_key in sets:
+                    outcome.reverted += _set_back(sets[type_key])
                 for governed in (False, True):
                     steps = [p for p in by_type[type_key] if p.governed is governed]
                     _apply(me.writes(trusted=governed), type_key, action, steps, outcome)
@@ -82,11 +85,24 @@ class _Buckets:
     refused: list[UndoEntry] = attrs.field(factory=list)
 
 
-def _plan(me: Any, changeset_id: UUID, types: frozenset[str] | None) -> tuple[list[_Planned], list[UndoEntry]]:
-    """The steps for the records of these types, or of all others."""
+def _plan(
+    me: Any, changeset_id: UUID, types: frozenset[str] | None
+) -> tuple[list[_Planned], list[UndoEntry], dict[str, Together]]:
+    """The steps for the records of these types, or of all others; what is kept; and what needs no steps, by type."""
     planned: list[_Planned] = []
     wanted = (lambda key: key not in DEFINING) if types is None else types.__contains__
-    for change, current in me.history(trusted=True).beside(changeset_id, me.system_reader, wanted):
+    history = me.history(trusted=True)
+    extent = {key: found for key, found in me.changesets.extent(me.unit, changeset_id).items() if wanted(key)}
+    sets = _sets(me, changeset_id, extent)
+    # Where nothing was touched, or nothing but what is set back at once, there is nothing more to read.
+    read = {
+        key for key, (made, ended) in extent.items() if made == ended == len(sets[key].fields if key in sets else ())
+    }
+    touched = history.touched(changeset_id, lambda key: wanted(key) and key not in read)
+    single = {
+        key: [t for t in found if key not in sets or t.id not in sets[key].fields] for key, found in touched.items()
+    }
+    for change, current in history.beside(single, me.system_reader):
         found = _in_sight(me, change, current)
         if found is not None:
             planned.append(found)
@@ -96,7 +112,22 @@ def _plan(me: Any, changeset_id: UUID, types: frozenset[str] | None) -> tuple[li
         for p in planned
         if p.step.action == "keep" or p.step.kept
     ]
-    return [p for p in planned if p.step.action != "keep"], kept
+    return [p for p in planned if p.step.action != "keep"], kept, sets
+
+
+def _sets(me: Any, changeset_id: UUID, extent: Mapping[str, tuple[int, int]]) -> dict[str, Together]:
+    """By type, the records that are set back at once: none where an earlier step may change what is allowed."""
+    if any(extent[key] != (0, 0) for key in DECIDING & extent.keys()):
+        return {}
+    updated = [key for key, (made, ended) in extent.items() if made and ended and key in me.schema.types]
+    found = {key: together(me.writes(), key, changeset_id) for key in updated}
+    return {key: records for key, records in found.items() if records is not None}
+
+
+def _set_back(found: Together) -> Iterator[UndoEntry]:
+    found.do()
+    for record_id, fields in found.fields.items():
+        yield UndoEntry(found.back.type.key, record_id, fields, _REVERTED["update"])
 
 
 def _unless_used(me: Any, changeset_id: UUID, planned: list[_Planned]) -> list[_Planned]:
