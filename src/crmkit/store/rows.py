@@ -133,7 +133,9 @@ class _Memo(dict[Any, Any]):
 def _generate_reader(layout: RowLayout) -> Callable[[Iterable[tuple[Any, ...]]], list[Any]]:
     record_type = layout.type
     positions = {(c.field.key, c.part): i for i, c in enumerate(layout.cells) if c.field is not None}
-    code = _Code(new=object.__new__, cls=record_type.record, memo=_Memo, parse=_parse, id_out=uuid_from_bytes, micros=from_micros)
+    code = _Code(
+        new=object.__new__, cls=record_type.record, memo=_Memo, parse=_parse, id_out=uuid_from_bytes, micros=from_micros
+    )
     lines = ["record = new(cls)"]
 
     def assign(key: str, expression: str) -> None:
