@@ -23,7 +23,7 @@ print(spent() - before, *(name for name in sys.modules if "." not in name or "di
 
 
 def imported(statement: str) -> tuple[float, set[str]]:
-    """The seconds of CPU a statement takes in a process of its own, and the top modules and dialects loaded after it."""
+    """The seconds of CPU a statement takes in a process of its own, and the top modules and dialects loaded by it."""
     program = COST.format(statement=statement)
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60)
     seconds, *modules = done.stdout.split()
