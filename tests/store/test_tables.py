@@ -1,6 +1,8 @@
 """Tables follow from the schema: columns, keys, indexes and names, for every record type by one road."""
 
 import re
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -234,6 +236,34 @@ def test_two_types_that_need_one_table_are_refused() -> None:
         with pytest.raises(InvalidDefinition) as refused:
             sample_tables(record)
         assert refused.value.code == "table_taken"
+
+
+# ---------------------------------------------------------------------------------------------------------- when asked
+
+
+def test_a_table_asked_for_by_itself_is_the_one_among_all_of_them() -> None:
+    tables, whole = sample_tables(), sample_tables()
+    company = tables.schema.types["company"]
+    live, history = tables.live_of(company), tables.history_of(company)
+    assert not live.indexes | history.indexes
+    assert (tables.live["company"], tables.history["company"]) == (live, history)
+    assert tables.metadata.tables["crm_company"] is live
+    assert [*tables.live] == [*tables.history] == [*whole.live]
+    for role in ("live", "history"):
+        one, other = getattr(tables, role), getattr(whole, role)
+        assert [indexes(table) for table in one.values()] == [indexes(table) for table in other.values()]
+    assert indexes(tables.system.changeset) == indexes(whole.metadata.tables["crm_changeset"])
+
+
+def test_threads_that_ask_for_a_table_at_once_get_the_same_one() -> None:
+    for _ in range(20):
+        tables = sample_tables()
+        types = [t for t in tables.schema.types.values() for _ in range(4)]
+        asks = [*(partial(tables.live_of, t) for t in types), partial(getattr, tables, "metadata")]
+        with ThreadPoolExecutor(len(asks)) as pool:
+            made = [future.result() for future in [pool.submit(ask) for ask in asks]]
+        assert made == [*(tables.live[t.key] for t in types), tables.metadata]
+        assert len(indexes(tables.live["user"])) == len(tables.live["user"].indexes)
 
 
 # ------------------------------------------------------------------------------------------------------- for the errors

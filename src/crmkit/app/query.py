@@ -27,7 +27,7 @@ from crmkit.query.nodes import TRUE, IsNull, Not, all_of, any_of, holds
 from crmkit.query.text import parse
 from crmkit.schema import Record, RecordType
 from crmkit.schema.types import Reference
-from crmkit.store.reader import Group, Sorting
+from crmkit.store.reader import BLOCK, Group, Sorting
 
 __all__ = ["Query"]
 
@@ -110,7 +110,7 @@ class Query(Generic[T]):
         """Whether there is any."""
         return self.first() is not None
 
-    def blocks(self, size: int = 2_000) -> Iterator[list[T]]:
+    def blocks(self, size: int = BLOCK) -> Iterator[list[T]]:
         """All records in no order, in lists, in constant memory: for exports. Raises InvalidQuery (``bad_limit``)."""
         if type(size) is not int or size < 1:
             raise InvalidQuery(f"{size!r:.40} is not a number of records", code="bad_limit")

@@ -153,10 +153,11 @@ class Changesets:
         self, unit: Unit, changeset_id: UUID, wanted: Callable[[str], bool] = lambda _: True
     ) -> Iterator[Touched]:
         """The records a changeset touched, by type in the schema's order and by id, of the declared types wanted."""
-        for type_key, live in self.tables.live.items():
+        for record_type in self.tables.declared:
+            type_key = record_type.key
             if not wanted(type_key):
                 continue
-            history = self.tables.history[type_key]
+            live, history = self.tables.live_of(record_type), self.tables.history_of(record_type)
             statement = self.prepared(("touched", type_key), lambda live=live, history=history: _touched(live, history))
             rows = unit.read(statement, {"tenant": self.tenant_id, "changeset": self.codec.id_in(changeset_id)})
             yield from self._merged(type_key, rows)

@@ -20,9 +20,20 @@ from crmkit.values import uuid_from_bytes
 __all__ = ["Codec", "IdType", "JsonType", "column_type", "text_type", "to_json"]
 
 
-to_json: Callable[[Any], str] = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode
-"""A value as compact JSON in its own script; NaN and infinities are refused with ValueError. One encoder is kept, since
-json.dumps with options makes one at each call (4.6 µs for a person's name, 3.2 with it kept).
+_ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+
+
+def _writer() -> Callable[[Any], str]:
+    make = getattr(json.encoder, "c_make_encoder", None)
+    if make is None:
+        return _ENCODER.encode
+    chunks = make(None, _ENCODER.default, json.encoder.encode_basestring, None, ":", ",", False, False, False)
+    return lambda value: "".join(chunks(value, 0))
+
+
+to_json: Callable[[Any], str] = _writer()
+"""A value as compact JSON in its own script; NaN and infinities are refused with ValueError. JSONEncoder makes the same
+encoder anew at each call, where Python has it in C: 3.1 µs for a person's name, 1.7 with one kept.
 """
 
 

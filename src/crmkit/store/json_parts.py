@@ -1,16 +1,16 @@
-"""Parts of custom fields read typed out of the JSON column, and ids as text, on either database."""
+"""Parts of custom fields read typed out of the JSON column; ids and documents in one form on either database."""
 
 from collections.abc import Callable
 from typing import Any
 
-from sqlalchemy import BigInteger, ColumnElement, Text, case, literal
+from sqlalchemy import BigInteger, ColumnElement, LargeBinary, Text, case, literal
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import GenericFunction
 
 from crmkit.schema import Kind
 from crmkit.store.columns import JsonType
 
-__all__ = ["id_text", "json_part", "json_unless"]
+__all__ = ["bare", "id_text", "json_part", "json_unless"]
 
 
 class crmkit_json_text(GenericFunction[str]):  # noqa: N801 - a SQL function
@@ -48,6 +48,20 @@ class crmkit_id_text(GenericFunction[str]):  # noqa: N801 - a SQL function
     inherit_cache = True
 
 
+class crmkit_id_bytes(GenericFunction[bytes]):  # noqa: N801 - a SQL function
+    """An id as its 16 bytes."""
+
+    type = LargeBinary()
+    inherit_cache = True
+
+
+class crmkit_document_text(GenericFunction[str]):  # noqa: N801 - a SQL function
+    """A JSON document as text."""
+
+    type = Text()
+    inherit_cache = True
+
+
 _FUNCTIONS: dict[Kind, Callable[..., ColumnElement[Any]]] = {
     Kind.TEXT: crmkit_json_text,
     Kind.ID: crmkit_json_text,
@@ -70,6 +84,17 @@ def json_unless(column: ColumnElement[Any], key: str, condition: ColumnElement[b
 def id_text(column: ColumnElement[Any]) -> ColumnElement[str]:
     """The id column as custom references hold ids."""
     return crmkit_id_text(column)
+
+
+def bare(column: ColumnElement[Any], kind: Kind) -> ColumnElement[Any]:
+    """The column as both drivers hand it out alike: an id as its bytes, a document as text.
+
+    psycopg would make a UUID of each id and parse each document by itself, in Python and without a memo: of a contact
+    it gives 69,000 rows/s, and 270,000 of them like this.
+    """
+    if kind is Kind.ID:
+        return crmkit_id_bytes(column)
+    return crmkit_document_text(column) if kind is Kind.JSON else column
 
 
 def _arguments(element: Any, compiler: Any, kw: Any) -> list[str]:
@@ -125,3 +150,22 @@ def _id_sqlite(element: Any, compiler: Any, **kw: Any) -> str:
 def _id_postgresql(element: Any, compiler: Any, **kw: Any) -> str:
     (column,) = _arguments(element, compiler, kw)
     return f"replace({column}::text, '-', '')"
+
+
+@compiles(crmkit_id_bytes, "sqlite")
+@compiles(crmkit_document_text, "sqlite")
+def _bare_sqlite(element: Any, compiler: Any, **kw: Any) -> str:
+    (column,) = _arguments(element, compiler, kw)
+    return column
+
+
+@compiles(crmkit_id_bytes, "postgresql")
+def _bytes_postgresql(element: Any, compiler: Any, **kw: Any) -> str:
+    (column,) = _arguments(element, compiler, kw)
+    return f"uuid_send({column})"
+
+
+@compiles(crmkit_document_text, "postgresql")
+def _document_text_postgresql(element: Any, compiler: Any, **kw: Any) -> str:
+    (column,) = _arguments(element, compiler, kw)
+    return f"({column})::text"

@@ -7,6 +7,7 @@ code over positions, no loop over fields. Measured on a contact of 14 fields: re
 
 from collections.abc import Callable, Iterable, Mapping
 from functools import cached_property
+from json import JSONDecoder
 from types import MappingProxyType
 from typing import Any
 from uuid import UUID
@@ -17,11 +18,14 @@ from crmkit.schema import Field, FieldType, Kind, Record, RecordType
 from crmkit.schema.record_type import SYSTEM_FIELDS
 from crmkit.store.columns import Codec
 from crmkit.store.index_plan import SLOT_COLUMNS
-from crmkit.values import from_micros
+from crmkit.values import from_micros, uuid_from_bytes
 
 __all__ = ["Cell", "RowLayout"]
 
 _SLOTS = tuple(slot for _, slots in SLOT_COLUMNS for slot in slots)
+_parse = JSONDecoder().raw_decode
+"""What it gives is the first of two: json.loads, which looks for white space around the document as well, takes 1.1 µs
+for an address instead of 0.8."""
 _SYSTEM = ("id", "version", "changeset_id", "created_at", "created_by", "recorded_at")
 
 
@@ -127,15 +131,17 @@ class _Memo(dict[Any, Any]):
 
 
 def _generate_reader(layout: RowLayout) -> Callable[[Iterable[tuple[Any, ...]]], list[Any]]:
-    record_type, codec = layout.type, layout.codec
+    record_type = layout.type
     positions = {(c.field.key, c.part): i for i, c in enumerate(layout.cells) if c.field is not None}
-    code = _Code(new=object.__new__, cls=record_type.record, memo=_Memo, id_out=codec.id_out, micros=from_micros)
+    code = _Code(
+        new=object.__new__, cls=record_type.record, memo=_Memo, parse=_parse, id_out=uuid_from_bytes, micros=from_micros
+    )
     lines = ["record = new(cls)"]
 
     def assign(key: str, expression: str) -> None:
         lines.append(f"{code.name(_slot_setter(record_type.record, key))}(record, {expression})")
 
-    linked = "row[{}]" if codec.dialect == "postgresql" else "ids[row[{}]]"
+    linked = "ids[row[{}]]"
     system = {"id": "id_out(row[{}])", "version": "row[{}]", "created_at": "times[row[{}]]"}
     system |= {"changeset_id": linked, "created_by": linked, "recorded_at": system["created_at"]}
     for i, key in enumerate(_SYSTEM):
@@ -143,12 +149,12 @@ def _generate_reader(layout: RowLayout) -> Callable[[Iterable[tuple[Any, ...]]],
     for f in record_type.declared:
         at = [positions[f.key, i] for i in range(len(f.type.parts))]
         plain = f.type.parts[0].kind is Kind.ID and type(f.type).from_parts is FieldType.from_parts
-        assign(f.key, linked.format(at[0]) if plain else _reading(code, codec, f, [f"row[{i}]" for i in at]))
+        assign(f.key, linked.format(at[0]) if plain else _reading(code, f, [f"row[{i}]" for i in at]))
     if record_type.custom:
-        code.names |= {"loads": codec.json_out, "nothing": {}, "frozen": MappingProxyType}
+        code.names |= {"nothing": {}, "frozen": MappingProxyType}
         last = len(layout.cells) - 1
-        lines.append(f"custom = nothing if row[{last}] is None else loads(row[{last}])")
-        items = [f"{code.name(f.key)}: {_reading_custom(code, codec, f, positions)}" for f in record_type.custom]
+        lines.append(f"custom = nothing if row[{last}] is None else parse(row[{last}])[0]")
+        items = [f"{code.name(f.key)}: {_reading_custom(code, f, positions)}" for f in record_type.custom]
         assign("custom", f"frozen({{{', '.join(items)}}})")
     else:
         assign("custom", code.name(MappingProxyType({})))
@@ -160,13 +166,13 @@ def _generate_reader(layout: RowLayout) -> Callable[[Iterable[tuple[Any, ...]]],
     return code.function("rows")  # type: ignore[no-any-return]
 
 
-def _reading_custom(code: _Code, codec: Codec, field: Field, positions: Mapping[tuple[str, int], int]) -> str:
+def _reading_custom(code: _Code, field: Field, positions: Mapping[tuple[str, int], int]) -> str:
     """The expression of a custom field: one part may lie in a slot, the others in the JSON column."""
     sources = []
     for i, column in enumerate(field.part_columns()):
         at = positions.get((field.key, i))
         sources.append(f"custom.get({code.name(column)})" if at is None else f"row[{at}]")
-    return _reading(code, codec, field, sources)
+    return _reading(code, field, sources)
 
 
 def _slot_setter(record: type[Record], key: str) -> Callable[[Any, Any], None]:
@@ -175,7 +181,7 @@ def _slot_setter(record: type[Record], key: str) -> Callable[[Any, Any], None]:
     return setter
 
 
-def _reading(code: _Code, codec: Codec, field: Field, sources: list[str]) -> str:
+def _reading(code: _Code, field: Field, sources: list[str]) -> str:
     """The expression that makes a field's value of its parts."""
     main = sources[field.type.compare if field.type.parts[0].kind is not Kind.JSON else 0]
     made = []
@@ -183,7 +189,7 @@ def _reading(code: _Code, codec: Codec, field: Field, sources: list[str]) -> str
         if part.kind is Kind.ID:
             made.append(f"{code.name(_id_from_hex)}({source})" if field.custom else f"id_out({source})")
         elif part.kind is Kind.JSON and not field.custom:
-            made.append(f"{code.name(codec.json_out)}({source})")
+            made.append(f"parse({source})[0]")
         else:
             made.append(source)
     if type(field.type).from_parts is FieldType.from_parts:

@@ -12,7 +12,7 @@ from crmkit.schema import Kind
 from crmkit.store.columns import column_type
 from crmkit.store.names import named
 
-__all__ = ["SystemTables", "define_system_tables"]
+__all__ = ["SystemTables", "add_partial_indexes", "define_system_tables"]
 
 
 @attrs.frozen(eq=False)
@@ -74,7 +74,7 @@ def _tenant_state(metadata: MetaData) -> Table:
 
 
 def _changeset(metadata: MetaData) -> Table:
-    table = Table(
+    return Table(
         "crm_changeset",
         metadata,
         _integer("tenant_id"),
@@ -93,14 +93,6 @@ def _changeset(metadata: MetaData) -> Table:
         Index(named("ix", "crm_changeset", ["recorded_at", "id"]), "tenant_id", "recorded_at", "id"),
         info={"scope": "tenant", "role": "changeset"},
     )
-    # Few changesets undo another: the others cost this index nothing.
-    undoes = table.c.undoes_id.is_not(None)
-    name = named("ix", "crm_changeset", ["undoes_id"])
-    Index(name, table.c.tenant_id, table.c.undoes_id, sqlite_where=undoes, postgresql_where=undoes)
-    sealed = table.c.position.is_not(None)
-    place = named("uq", "crm_changeset", ["position"])
-    Index(place, table.c.tenant_id, table.c.position, unique=True, sqlite_where=sealed, postgresql_where=sealed)
-    return table
 
 
 def _outbox(metadata: MetaData) -> Table:
@@ -121,5 +113,20 @@ def _outbox(metadata: MetaData) -> Table:
 
 
 def define_system_tables(metadata: MetaData) -> SystemTables:
-    """Adds the system tables to ``metadata``."""
+    """Adds the system tables to ``metadata``, without the indexes of :func:`add_partial_indexes`."""
     return SystemTables(_tenant(metadata), _tenant_state(metadata), _changeset(metadata), _outbox(metadata))
+
+
+def add_partial_indexes(tables: SystemTables) -> None:
+    """Adds the indexes that hold some of the rows only.
+
+    To be asked for one, SQLAlchemy loads the dialects of both databases with all their drivers.
+    """
+    table = tables.changeset
+    # Few changesets undo another: the others cost this index nothing.
+    undoes = table.c.undoes_id.is_not(None)
+    name = named("ix", "crm_changeset", ["undoes_id"])
+    Index(name, table.c.tenant_id, table.c.undoes_id, sqlite_where=undoes, postgresql_where=undoes)
+    sealed = table.c.position.is_not(None)
+    place = named("uq", "crm_changeset", ["position"])
+    Index(place, table.c.tenant_id, table.c.position, unique=True, sqlite_where=sealed, postgresql_where=sealed)

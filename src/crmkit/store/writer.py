@@ -13,6 +13,7 @@ from sqlalchemy import BindParameter, Table, bindparam, case, delete, exists, in
 
 from crmkit.query.lift import Lifted
 from crmkit.store.database import Database, Unit
+from crmkit.store.lists import LISTED, among, list_width, listed
 from crmkit.store.plans import Draft, Plan, Shelf, View
 from crmkit.store.rows import RowLayout
 from crmkit.store.sources import tenant_param
@@ -24,8 +25,7 @@ _COPY_FROM = 300
 """From this many rows on PostgreSQL takes them by COPY: 5 µs a row against 19 for executemany (performance.md)."""
 
 _LISTED_FROM = 16
-_LISTED = 512
-"""So many ids stand in one list. Contacts superseded on SQLite: 16 µs each by lists of 512, 36 one by one."""
+"""From so many ids on they go in lists. Contacts superseded on SQLite: 16 µs each by lists of 512, 36 one by one."""
 _LISTED_AT_ONCE = 1_024
 """So many go in one statement by a list: contacts deleted on SQLite, 16 µs each; by what stands in history, 29."""
 
@@ -133,9 +133,9 @@ class Writer:
         # In one statement: what goes together may refer to one another. Nobody has changed what was just superseded.
         live = self.view.tables.live_of(layout.type)
         if len(kept) <= _LISTED_AT_ONCE:
-            width = 1 << (len(kept) - 1).bit_length()
+            width = list_width(self.view.codec, len(kept))
             statement = self._statement(("delete", width), layout, lambda: _delete(live, width))
-            self.unit.write(statement, {**self.common(), **self._listed(kept, width)})
+            self.unit.write(statement, self.common() | self._listed(kept, width))
         else:
             history = self.view.tables.history_of(layout.type)
             self.unit.write(self._statement("mass_delete", layout, lambda: _mass_delete(live, history)), self.common())
@@ -167,25 +167,21 @@ class Writer:
         count, singles = 0, []
         one = self._statement("supersede", layout, lambda: _supersede(live, history, locks))
         for version, ids in by_version.items():
-            for at in range(0, len(ids), _LISTED):
-                block = ids[at : at + _LISTED]
+            for at in range(0, len(ids), LISTED):
+                block = ids[at : at + LISTED]
                 if len(block) < _LISTED_FROM:
                     id_in = self.view.codec.id_in
                     singles += [one.bind({**common, "id": id_in(i), "version": version}) for i in block]
                     continue
-                width = 1 << (len(block) - 1).bit_length()
-                listed = self._statement(
+                width = list_width(self.view.codec, len(block))
+                several = self._statement(
                     ("supersede", width), layout, lambda width=width: _supersede(live, history, locks, width)
                 )
-                count += self.unit.write(listed, {**common, **self._listed(block, width), "version": version})
+                count += self.unit.write(several, {**common, **self._listed(block, width), "version": version})
         return count + self.unit.write_many(one, singles)
 
     def _listed(self, ids: Sequence[UUID], width: int) -> dict[str, Any]:
-        """The parameters of a list of ids; the last one fills it up."""
-        id_in = self.view.codec.id_in
-        listed = {f"id{i}": id_in(record_id) for i, record_id in enumerate(ids)}
-        last = id_in(ids[-1])
-        return {**listed, **{f"id{i}": last for i in range(len(ids), width)}}
+        return listed("id", list(map(self.view.codec.id_in, ids)), width)
 
     def update_where(self, type_key: str, where: Lifted, values: dict[str, Any], actions: tuple[str, ...]) -> int:
         """Gives the same values to all records that meet a condition and on which the actions are allowed; returns
@@ -269,21 +265,21 @@ def into_history(history: Table, live: Table, chosen: Any) -> Any:
     return insert(history).from_select([*names, "superseded_at", "superseded_by"], chosen)
 
 
-def _supersede(live: Table, history: Table, locks: bool, width: int = 0) -> Any:
+def _supersede(live: Table, history: Table, locks: bool, width: int | None = None) -> Any:
     """Of one row, or of a list of rows at the same version. ``locks`` where two units of work may write at once: the
     second waits, and finds another version.
     """
-    chosen = _several(live, width) if width else _one(live)
+    chosen = _one(live) if width is None else _several(live, width)
     copies = select(*copied(live, live)).where(*chosen)
     return into_history(history, live, copies.with_for_update() if locks else copies)
 
 
 def _several(table: Table, width: int) -> tuple[Any, ...]:
-    return table.c["tenant_id"] == tenant_param(), _among(table, width), table.c["version"] == _named("version")
-
-
-def _among(table: Table, width: int) -> Any:
-    return table.c["id"].in_([_named(f"id{i}") for i in range(width)])
+    return (
+        table.c["tenant_id"] == tenant_param(),
+        among(table.c["id"], "id", width),
+        table.c["version"] == _named("version"),
+    )
 
 
 def _current(live: Table) -> Any:
@@ -301,7 +297,7 @@ def new_version(table: Table, version: Any) -> dict[str, Any]:
 
 
 def _delete(table: Table, width: int) -> Any:
-    return delete(table).where(table.c["tenant_id"] == tenant_param(), _among(table, width))
+    return delete(table).where(table.c["tenant_id"] == tenant_param(), among(table.c["id"], "id", width))
 
 
 def _mass_update(live: Table, history: Table, names: Iterable[str]) -> Any:

@@ -38,15 +38,16 @@ _DASHED = f"{_HEX}{{8}}(?:-{_HEX}{{4}}){{3}}-{_HEX}{{12}}"
 _TEXT_FORM = re.compile(rf"(?:urn:uuid:)?{_DASHED}|\{{{_DASHED}\}}|{_HEX}{{32}}")
 
 _new = object.__new__
-_set = object.__setattr__
+# The setters of the two slots, which a UUID does not forbid.
+_set_int, _set_safety = (getattr(UUID, slot).__set__ for slot in ("int", "is_safe"))
 
 
 def _uuid(value: int) -> UUID:
-    # 0.30 µs against 0.56 for UUID(int=...) and 0.68 for UUID(bytes=...): the constructor's checks of its five
-    # ways to be called are skipped, its two slots are set in the same manner as it sets them.
+    # 0.19 µs against 0.56 for UUID(int=...) and 0.68 for UUID(bytes=...): the constructor's checks of its five
+    # ways to be called are skipped, its two slots are set as it sets them.
     made = _new(UUID)
-    _set(made, "int", value)
-    _set(made, "is_safe", _UNKNOWN_SAFETY)
+    _set_int(made, value)
+    _set_safety(made, _UNKNOWN_SAFETY)
     return made
 
 
