@@ -14,7 +14,7 @@ from uuid import UUID
 import pytest
 
 from crmkit import CRM, F, Money, in_segment
-from crmkit.errors import Duplicate, NotFound
+from crmkit.errors import Duplicate, InvalidRecord, NotFound
 from crmkit.query.nodes import TRUE, Within
 from crmkit.schema.types import Integer, Text
 from crmkit.testing import FakeClock
@@ -303,3 +303,56 @@ def test_a_taken_value_says_nothing_about_who_has_it(crm: CRM) -> None:
             me.accounts.one(code="hidden")
         assert me.accounts.upsert(name="mine too", code="seen", by="code").name == "mine too"
     assert refusals[0] == refusals[1]
+
+
+@pytest.fixture
+def bo(crm: CRM) -> CRM:
+    """Bo reads and changes names of accounts, whose hidden field and past Bo may not see."""
+    hire(crm, "bo@acme.example", account="create update", segment="read")
+    with crm.session(ADMIN) as me:
+        role = me.roles.one(name="role of bo@acme.example")
+        me.records("grant").create(role=role, on="account", action="read", scope="all", fields=["name"])
+        me.fields.add("account", "takeover", Text(), default="no", label="Hostile takeover target")
+    return crm
+
+
+def test_no_hint_and_no_list_names_a_hidden_field(bo: CRM) -> None:
+    with bo.session("bo@acme.example") as me:
+        [outcome] = me.accounts.create_many([{"name": "q", "nosuch": 1, "takeovr": "x"}]).refused
+        assert outcome.problems
+        assert not any("takeover" in (problem.hint or "") + problem.message for problem in outcome.problems)
+        with pytest.raises(InvalidRecord) as refused:
+            me.accounts.where().update(nosuch=1)
+        assert "takeover" not in str(refused.value)
+        assert me.fields.list("account") == ()
+    with bo.session(ADMIN) as me:
+        [outcome] = me.accounts.create_many([{"name": "q", "takeovr": "x"}]).refused
+        assert outcome.problems[0].hint == "did you mean 'takeover'?"
+        assert [f.key for f in me.fields.list("account")] == ["takeover"]
+
+
+def test_a_changeset_is_known_to_who_may_see_something_it_did(bo: CRM) -> None:
+    with bo.session(ADMIN, reason="board: buy ACME") as me:
+        me.contacts.create(name="王芳")
+    with bo.session("bo@acme.example") as other:
+        with pytest.raises(NotFound) as refused:
+            other.changeset(me.changeset_id)
+        assert refused.value.code == "unknown_changeset"
+        account = other.accounts.create(name="own")
+    with bo.session("bo@acme.example") as other:
+        assert other.changeset(account.changeset_id).command == "account.create"
+
+
+def test_an_undo_is_no_way_round_the_right_to_history(crm: CRM) -> None:
+    hire(crm, "bo@acme.example", account="read create update delete")
+    with crm.session(ADMIN) as me:
+        account = me.accounts.create(name="X", description="SECRET PAST")
+    with crm.session(ADMIN) as me:
+        me.accounts.update(account, description="clean")
+    with crm.session("bo@acme.example") as other:
+        result = other.undo(me.changeset_id)
+        assert (result.reverted, result.kept, result.refused) == ((), (), ())
+        assert other.accounts.get(account.id).description == "clean"
+        made = other.accounts.create(name="Y")
+    with crm.session("bo@acme.example") as other:
+        assert [entry.id for entry in other.undo(made.changeset_id).reverted] == [made.id]

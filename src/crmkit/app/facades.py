@@ -33,8 +33,9 @@ class Fields:
         self.session.do(RemoveField(on, key))
 
     def list(self, on: str) -> tuple[Field, ...]:
-        """The custom fields of a record type."""
-        return self.session.type_of(on).custom
+        """The custom fields of a record type, as far as the actor may read any of them. Raises NotFound."""
+        record_type, guard = self.session.type_of(on), self.session.view.guard
+        return tuple(f for f in record_type.custom if guard.field(record_type.key, f.key) is not False)
 
 
 @attrs.frozen

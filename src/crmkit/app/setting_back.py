@@ -63,7 +63,7 @@ def together(writes: WritePath, type_key: str, changeset_id: UUID) -> Together |
 def _free(writes: WritePath, record_type: RecordType) -> Iterator[str]:
     """The fields that may be set back whatever the record is."""
     session, key = writes.session, record_type.key
-    certain = all(session.judge.certain(key, action) for action in ("read", "update"))
+    certain = all(session.judge.certain(key, action) for action in ("read", "update", "history"))
     if record_type.link or key in DECIDING or not certain:
         return
     plain = writes.plain(key)

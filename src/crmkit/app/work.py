@@ -242,9 +242,13 @@ class Work:
         return self.schema.type(name)
 
     def parser(self, type_key: str) -> RecordParser:
-        """The parser of a record type's values."""
+        """The parser of a record type's values; its hints name no field that the actor may not read."""
+        record_type = self.schema.type(type_key)
+        field = self.view.guard.field
+        unnamed = tuple(f.key for f in record_type.fields if field(record_type.key, f.key) is False)
         return self.crm.shelf.get(
-            ("parser", self.tenant_schema.token, type_key), lambda: RecordParser(self.schema.type(type_key))
+            ("parser", self.tenant_schema.token, record_type.key, unnamed),
+            lambda: RecordParser(record_type, unnamed=unnamed),
         )
 
     # ---------------------------------------------------------------------------------------------------------- doing
@@ -362,8 +366,14 @@ class Work:
         return [] if self._stamp is None else list(self.history().changes(self._stamp.changeset_id))
 
     def changeset(self, changeset_id: UUID | str) -> Changeset:
-        """A changeset by its id: who did what, when and why. Raises NotFound."""
-        return self.changesets.get(self.unit, parse_id(changeset_id))
+        """A changeset by its id: who did what, when and why; the actor's own, or one with a change the actor may see.
+
+        Raises NotFound.
+        """
+        found = self.changesets.get(self.unit, parse_id(changeset_id))
+        if self.policy.unlimited or found.actor_id == self.actor.id or any(True for _ in self.changes_of(found)):
+            return found
+        raise NotFound(f"there is no changeset {found.id}", code="unknown_changeset")
 
     def changes_of(self, changeset_id: UUID | Changeset) -> Iterator[RecordChange]:
         """What a changeset did to each record, as the actor may see it. Raises NotFound."""

@@ -263,7 +263,7 @@ class WritePath:
         """Whether the record was brought back after that version, and just that was taken back since."""
         me = self.session
         endings = me.changesets.endings(me.unit, record_type, record_id)
-        ended_by = me.changeset(endings[max(endings)])
+        ended_by = me.changesets.get(me.unit, endings[max(endings)])
         versions = me.history(trusted=True).versions.by_ids(record_type.key, [record_id])
         return ended_by.undoes_id in {version.changeset_id for version in versions if version.version > last}
 

@@ -1,6 +1,6 @@
 """A record's values parsed in one pass, all problems collected."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from types import MappingProxyType
 from typing import Any, Literal
 
@@ -27,9 +27,10 @@ _Parse = Callable[[Any], Any]
 class RecordParser:
     """Parses the values of one record type, as declared or as it stands in a tenant. Keeps nothing between calls."""
 
-    __slots__ = ("_blank", "_mutable", "_parsers", "_required", "record_type")
+    __slots__ = ("_blank", "_mutable", "_named", "_parsers", "_required", "record_type")
 
-    def __init__(self, record_type: RecordType) -> None:
+    def __init__(self, record_type: RecordType, *, unnamed: Collection[str] = ()) -> None:
+        """``unnamed`` are fields that no hint may name."""
         fields = record_type.declared + record_type.custom
         self.record_type = record_type
         self._parsers: Mapping[Form, Mapping[str, _Parse]] = MappingProxyType(
@@ -39,6 +40,7 @@ class RecordParser:
                 "json": {f.key: f.type.load for f in fields},
             }
         )
+        self._named = tuple(f.key for f in fields if f.key not in unnamed)
         self._blank = {f.key: None if f.default is None else f.type.parse(f.default) for f in fields}
         self._mutable = tuple(key for key, default in self._blank.items() if isinstance(default, list | dict))
         self._required = tuple((f.key, f.type.parts[0].kind is Kind.TEXT) for f in fields if f.required)
@@ -123,7 +125,7 @@ class RecordParser:
         for key, value in given.items():
             parse = parsers.get(key)
             if parse is None:
-                hint = suggestion(key, parsers) if len(problems) < _SUGGESTIONS else None
+                hint = suggestion(key, self._named) if len(problems) < _SUGGESTIONS else None
                 problems.append(_unknown(key, row, hint))
             elif value is None:
                 result[key] = None
