@@ -5,16 +5,17 @@ from functools import partial
 from typing import Any
 from uuid import UUID
 
+import attrs
+
 from crmkit.app.loading import BASE_OBJECT, field_definition
 from crmkit.app.work import Work
 from crmkit.errors import CrmkitError, InvalidDefinition, InvalidRecord, Problem
 from crmkit.permissions import Rule, check
 from crmkit.query import Expr
-from crmkit.query.bind import Binder
 from crmkit.query.json_form import from_json, to_json
-from crmkit.query.lift import Lifted, lift
+from crmkit.query.lift import Lifted
 from crmkit.query.text import parse
-from crmkit.schema import Record
+from crmkit.schema import Record, Schema
 from crmkit.schema.custom import ObjectDefinition, object_type, to_field
 from crmkit.sdk.change import Change
 
@@ -95,6 +96,12 @@ def _check_field(session: Work, values: Mapping[str, Any], record_id: UUID) -> N
     held = {slot for f in others for slot in (f.slot, f.unique_slot) if slot is not None}
     if held & {made.slot, made.unique_slot}:
         raise InvalidDefinition("another field holds the slot", code="slot_taken", field=made.key)
+    if made.check is not None:
+        kept = [to_field(field_definition(f), session.crm.field_types) for f in others]
+        types = {**session.schema.types, record_type.key: record_type.with_custom([*kept, made])}
+        attrs.evolve(session.judge.evaluation, schema=Schema(types), remember=None).check(
+            parse(made.check), record_type.key
+        )
 
 
 def check_dependants(session: Work) -> None:
@@ -122,7 +129,7 @@ def check_dependants(session: Work) -> None:
     for stage in reader.records("stage"):
         still(f"the stage {stage.name}", partial(_check_required_fields, session, stage.required_fields))
     for gate in reader.records("stage_gate"):
-        still(f"the gate {gate.label}", partial(_check_gate, session, gate))
+        still(f"the gate {gate.label or gate.id}", partial(_check_gate, session, gate))
     if problems:
         raise InvalidRecord(problems)
 
@@ -132,9 +139,7 @@ def _check_grant(session: Work, row: Any) -> None:
 
 
 def _check_condition(session: Work, read: Callable[[Any], Expr], written: Any, type_key: str) -> None:
-    ids = session.actor.ids
-    binder = Binder(session.schema, segments=session.tenant_schema.segment, actors=ids)
-    binder.bind(lift(read(written), ids).shape, type_key)
+    session.judge.evaluation.check(read(written), type_key)
 
 
 def _check_required_fields(session: Work, keys: Any) -> None:
