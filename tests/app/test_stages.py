@@ -210,6 +210,38 @@ def test_credit_stays_with_whoever_closed_it(crm: CRM) -> None:
         assert me.deals.assign(won, bo).credited_to == me.actor.id
 
 
+def test_a_deal_is_won_by_moving_it(crm: CRM) -> None:
+    """An outcome beside the stage is refused unless it says the same; it would be nothing, without a word."""
+    with crm.session(ADMIN) as me:
+        won, deal = me.stages.one(name="won"), me.deals.create(name="Rollout")
+        for attempt in (
+            lambda: me.deals.create(name="大单", outcome="won"),
+            lambda: me.deals.update(deal, outcome="won"),
+            lambda: me.deals.update(deal, outcome="open", stage=won),
+        ):
+            with pytest.raises(Vetoed) as error:
+                attempt()
+            assert problem(error) == ("automatic", "outcome")
+        assert [d.outcome for d in me.deals] == ["open"]
+        rows = [{"name": "b", "stage": str(won.id), "outcome": given} for given in ("won", "")]
+        made = me.deals.create_many(rows, form="text", stop=True)
+        assert [me.deals.get(i).outcome for i in made.ids] == ["won", "won"]
+        assert me.deals.update(deal, outcome="won", stage=won).outcome == "won"
+
+
+def test_a_deal_is_not_closed_on_a_day_to_come(crm: CRM) -> None:
+    with crm.session(ADMIN) as me:
+        deal, tomorrow = me.deals.create(name="Rollout"), me.today + timedelta(days=1)
+        with pytest.raises(Vetoed) as error:
+            me.deals.move(deal, to="won", on=tomorrow)
+        assert problem(error) == ("in_the_future", "closed_on")
+        deal = me.deals.move(deal, to="won", on=me.today)
+        with pytest.raises(Vetoed) as error:
+            me.deals.update(deal, closed_on=tomorrow)
+        assert problem(error) == ("in_the_future", "closed_on")
+        assert me.deals.get(deal.id).closed_on == me.today
+
+
 def test_what_a_person_thinks_stands_beside_what_the_stage_says(crm: CRM) -> None:
     with crm.session(ADMIN) as me:
         deal = me.deals.create(name="Rollout", manual_probability=Decimal(42), manual_category="commit")
