@@ -9,6 +9,7 @@ import pytest
 
 from crmkit import CRM, F, Money
 from crmkit.app.health import examine
+from crmkit.app.outcomes import Raising
 from crmkit.errors import InputError, InvalidRecord, NotFound, Vetoed
 from crmkit.testing import FakeClock
 from tests.staff import ADMIN, hire
@@ -400,6 +401,26 @@ def found_of(crm: CRM) -> list[tuple[str, str]]:
     return [(f.status, f.detail) for f in examine(crm, crm.session) if f.what == "histories of deals in default"]
 
 
+def test_the_doctor_names_deals_whose_shares_do_not_add_up(crm: CRM) -> None:
+    def told() -> list[tuple[str, str]]:
+        return [(f.status, f.detail) for f in examine(crm, crm.session) if f.what == "shares of deals in default"]
+
+    with crm.system() as me:
+        user, deal = me.users.one(email=ADMIN), me.deals.create(name="大单")
+        me.deals.split(me.deals.create(name="whole"), {user: 100})
+    assert told() == [("ok", "add up to 100")]
+    with crm.system() as me:
+        rows = [(0, {"deal": deal, "user": user, "share": "10"})]
+        me.writes(trusted=True).create("deal_split", rows, Raising())
+    ((status, detail),) = told()
+    assert status == "problem"
+    assert f"大单 ({deal.id}) is split into 10 %" in detail
+    assert "whole" not in detail
+    with crm.session(ADMIN) as me:
+        me.deals.split(deal.id, {})
+    assert told() == [("ok", "add up to 100")]
+
+
 def test_a_deal_has_three_clocks(crm: CRM, clock: FakeClock) -> None:
     """Age, dwell, idle: an edit of an old deal restarts none of them, and a machine's e-mail is no contact."""
     with crm.session(ADMIN) as me:
@@ -470,6 +491,7 @@ def test_a_deal_is_split_as_a_whole(crm: CRM) -> None:
     bo = hire(crm, "bo@acme.example", "rep")
     with crm.session(ADMIN) as me:
         ana, deal = me.actor.id, me.deals.create(name="Rollout")
+        hired = me.users.create(name="Cy", email="cy@acme.example")
         me.deals.split(deal, {ana: 70, bo: 30})
 
         def shares() -> dict[Any, Decimal]:
@@ -479,6 +501,15 @@ def test_a_deal_is_split_as_a_whole(crm: CRM) -> None:
         for bad in ({ana: 70}, {ana: 130, bo: -30}, {ana: 100, bo: 0}, [ana], {deal.id: 100}):
             with pytest.raises(InputError):
                 me.deals.split(deal, bad)
+            assert shares() == {ana: 70, bo: 30}
+        for by_hand in (
+            lambda splits: splits.create(deal=deal, user=hired.id, share="10"),
+            lambda splits: splits.update(next(iter(splits)), share="10"),
+            lambda splits: splits.delete(next(iter(splits))),
+        ):
+            with pytest.raises(InvalidRecord) as error:
+                by_hand(me.records("deal_split"))
+            assert problem(error)[0] == "not_by_hand"
             assert shares() == {ana: 70, bo: 30}
         me.deals.split(deal, {})
         assert shares() == {}

@@ -11,6 +11,7 @@ from uuid import UUID
 import attrs
 
 from crmkit.app.blocks import apart, blocks, id_of
+from crmkit.app.by_hand import KEPT, check_by_hand
 from crmkit.app.definitions import DEFINITIONS, stored
 from crmkit.app.finishing import Finishing, conflict
 from crmkit.app.outcomes import Raising, Tally
@@ -116,6 +117,7 @@ class WritePath:
         # Custom fields share the JSON column: written for all records at once it would lose the other fields in it.
         shared = {f.key for f in record_type.custom}
         concerned = bool(session.checks(type_key) or (unique | shared) & values.keys() or record_type.object_key)
+        concerned = concerned or type_key in DEFINITIONS or type_key in KEPT
         heard = any(
             session.crm.plugins.concerned(name, values) for name in session.listeners("crmkit_before_change", type_key)
         )
@@ -203,6 +205,7 @@ class WritePath:
 
             def change(row: int, target: Any, current: Mapping[UUID, Any] = current) -> Change:
                 before = self._target(record_type, target, current, "delete")
+                self._check_by_hand(record_type, before, (), None)
                 return Change("delete", type_key, before.id, before, {}, frozenset(), row)
 
             changes = self._each(block, tally, change)
@@ -279,6 +282,7 @@ class WritePath:
         values = session.parser(record_type.key).create(given, form=form, row=row)
         if record_type.owned and "owner" not in keys and values["owner"] is None:
             values["owner"] = session.actor.id
+        self._check_by_hand(record_type, None, keys, values)
         if not self.trusted:
             self._may_create(record_type, {**values, "id": record_id}, keys)
         return Change("create", record_type.key, record_id, None, values, keys, row)
@@ -303,6 +307,11 @@ class WritePath:
         for key in keys - free:
             if key not in record_type.by_key or not self.session.may_set(record_type.key, key, action, row):
                 raise _hidden(record_type, key)
+
+    def _check_by_hand(self, record_type: RecordType, before: Any, given: Iterable[str], values: Any) -> None:
+        # What an undo takes back, the house has written.
+        if not (self.trusted or self.session.undoing):
+            check_by_hand(record_type, before, given, values)
 
     def _allowed(self, record_type: RecordType, action: str, row: Any) -> None:
         if not self.session.judge.allows(record_type.key, action, row):
@@ -339,6 +348,7 @@ class WritePath:
     ) -> Change | None:
         before = self._target(record_type, target, current, "update")
         changes = self.session.parser(record_type.key).change(given, form=form, row=row)
+        self._check_by_hand(record_type, before, given, changes)
         changes = {key: value for key, value in changes.items() if before[key] != value}
         if not self.trusted:
             self._may_set(record_type, frozenset(given), "update", before)
