@@ -27,6 +27,7 @@ class Unchanged(Enum):
 
 
 UNCHANGED = Unchanged.UNCHANGED
+"""It stays as it is."""
 
 
 @command("custom_field.add", action="create")
