@@ -183,8 +183,7 @@ def test_a_split_deal_counts_once(crm: CRM) -> None:
     with crm.session(ADMIN) as me:
         ana = me.actor.id
         deal = me.deals.move(me.deals.create(name="both", amount=Money(100, "EUR")), to="won")
-        for user, share in ((ana, 70), (bo, 30)):
-            me.records("deal_split").create(deal=deal, user=user, share=Decimal(share))
+        me.deals.split(deal, {ana: 70, bo: 30})
         quotas = {ana: Money(100, "EUR"), bo: Money(100, "EUR")}
         found = me.metrics().attainment(quotas, YEAR, team_quota=Money(200, "EUR"))
         assert found.team.value == 0.5

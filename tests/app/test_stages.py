@@ -9,6 +9,7 @@ import pytest
 
 from crmkit import CRM, F, Money
 from crmkit.app.health import examine
+from crmkit.app.outcomes import Raising
 from crmkit.errors import InputError, InvalidRecord, NotFound, Vetoed
 from crmkit.testing import FakeClock
 from tests.staff import ADMIN, hire
@@ -210,6 +211,38 @@ def test_credit_stays_with_whoever_closed_it(crm: CRM) -> None:
         assert me.deals.assign(won, bo).credited_to == me.actor.id
 
 
+def test_a_deal_is_won_by_moving_it(crm: CRM) -> None:
+    """An outcome beside the stage is refused unless it says the same; it would be nothing, without a word."""
+    with crm.session(ADMIN) as me:
+        won, deal = me.stages.one(name="won"), me.deals.create(name="Rollout")
+        for attempt in (
+            lambda: me.deals.create(name="大单", outcome="won"),
+            lambda: me.deals.update(deal, outcome="won"),
+            lambda: me.deals.update(deal, outcome="open", stage=won),
+        ):
+            with pytest.raises(Vetoed) as error:
+                attempt()
+            assert problem(error) == ("automatic", "outcome")
+        assert [d.outcome for d in me.deals] == ["open"]
+        rows = [{"name": "b", "stage": str(won.id), "outcome": given} for given in ("won", "")]
+        made = me.deals.create_many(rows, form="text", stop=True)
+        assert [me.deals.get(i).outcome for i in made.ids] == ["won", "won"]
+        assert me.deals.update(deal, outcome="won", stage=won).outcome == "won"
+
+
+def test_a_deal_is_not_closed_on_a_day_to_come(crm: CRM) -> None:
+    with crm.session(ADMIN) as me:
+        deal, tomorrow = me.deals.create(name="Rollout"), me.today + timedelta(days=1)
+        with pytest.raises(Vetoed) as error:
+            me.deals.move(deal, to="won", on=tomorrow)
+        assert problem(error) == ("in_the_future", "closed_on")
+        deal = me.deals.move(deal, to="won", on=me.today)
+        with pytest.raises(Vetoed) as error:
+            me.deals.update(deal, closed_on=tomorrow)
+        assert problem(error) == ("in_the_future", "closed_on")
+        assert me.deals.get(deal.id).closed_on == me.today
+
+
 def test_what_a_person_thinks_stands_beside_what_the_stage_says(crm: CRM) -> None:
     with crm.session(ADMIN) as me:
         deal = me.deals.create(name="Rollout", manual_probability=Decimal(42), manual_category="commit")
@@ -368,6 +401,26 @@ def found_of(crm: CRM) -> list[tuple[str, str]]:
     return [(f.status, f.detail) for f in examine(crm, crm.session) if f.what == "histories of deals in default"]
 
 
+def test_the_doctor_names_deals_whose_shares_do_not_add_up(crm: CRM) -> None:
+    def told() -> list[tuple[str, str]]:
+        return [(f.status, f.detail) for f in examine(crm, crm.session) if f.what == "shares of deals in default"]
+
+    with crm.system() as me:
+        user, deal = me.users.one(email=ADMIN), me.deals.create(name="大单")
+        me.deals.split(me.deals.create(name="whole"), {user: 100})
+    assert told() == [("ok", "add up to 100")]
+    with crm.system() as me:
+        rows = [(0, {"deal": deal, "user": user, "share": "10"})]
+        me.writes(trusted=True).create("deal_split", rows, Raising())
+    ((status, detail),) = told()
+    assert status == "problem"
+    assert f"大单 ({deal.id}) is split into 10 %" in detail
+    assert "whole" not in detail
+    with crm.session(ADMIN) as me:
+        me.deals.split(deal.id, {})
+    assert told() == [("ok", "add up to 100")]
+
+
 def test_a_deal_has_three_clocks(crm: CRM, clock: FakeClock) -> None:
     """Age, dwell, idle: an edit of an old deal restarts none of them, and a machine's e-mail is no contact."""
     with crm.session(ADMIN) as me:
@@ -438,6 +491,7 @@ def test_a_deal_is_split_as_a_whole(crm: CRM) -> None:
     bo = hire(crm, "bo@acme.example", "rep")
     with crm.session(ADMIN) as me:
         ana, deal = me.actor.id, me.deals.create(name="Rollout")
+        hired = me.users.create(name="Cy", email="cy@acme.example")
         me.deals.split(deal, {ana: 70, bo: 30})
 
         def shares() -> dict[Any, Decimal]:
@@ -447,6 +501,15 @@ def test_a_deal_is_split_as_a_whole(crm: CRM) -> None:
         for bad in ({ana: 70}, {ana: 130, bo: -30}, {ana: 100, bo: 0}, [ana], {deal.id: 100}):
             with pytest.raises(InputError):
                 me.deals.split(deal, bad)
+            assert shares() == {ana: 70, bo: 30}
+        for by_hand in (
+            lambda splits: splits.create(deal=deal, user=hired.id, share="10"),
+            lambda splits: splits.update(next(iter(splits)), share="10"),
+            lambda splits: splits.delete(next(iter(splits))),
+        ):
+            with pytest.raises(InvalidRecord) as error:
+                by_hand(me.records("deal_split"))
+            assert problem(error)[0] == "not_by_hand"
             assert shares() == {ana: 70, bo: 30}
         me.deals.split(deal, {})
         assert shares() == {}

@@ -8,6 +8,7 @@ import pytest
 
 from crmkit import CRM, F
 from crmkit.errors import BulkStopped, CrmkitError, Denied, InputError, InvalidRecord, NotFound, Vetoed
+from crmkit.schema.types import Text
 from crmkit.sdk import Veto, hookimpl
 from crmkit.testing import FakeClock
 from tests.nerves.snapshots import broken, digest, snapshot
@@ -152,6 +153,29 @@ def test_tags_of_one_group_exclude_each_other(crm: CRM) -> None:
         me.undo(result)
     with crm.session(ADMIN) as me:
         assert [names(me.accounts.where(F.tags.has(t))) for t in ("A", "C")] == [["ACME"], []]
+
+
+def test_a_tagging_is_written_by_its_verbs_alone(crm: CRM) -> None:
+    """By hand it would go past the group, and past what a segment keeps."""
+    accounts(crm, "宝钢")
+    with crm.session(ADMIN) as me:
+        account, other = me.accounts.one(name="宝钢"), me.tags.create(name="B", group="意向")
+        me.tags.create(name="A", group="意向")
+        me.accounts.tag(account, "A")
+        taggings = me.records("tagging")
+        for by_hand in (
+            lambda: taggings.create(tag=other, record_type="account", record=account.id),
+            lambda: taggings.update(next(iter(taggings)), tag=other),
+            lambda: taggings.delete(next(iter(taggings))),
+        ):
+            with pytest.raises(InvalidRecord) as refused:
+                by_hand()
+            assert refused.value.code == "not_by_hand"
+        assert taggings.where().update(tag=other).refused
+        assert taggings.where().delete().refused
+        assert [me.accounts.where(F.tags.has(name)).count() for name in "AB"] == [1, 0]
+        me.fields.add("tagging", "note", Text())
+        assert taggings.update(next(iter(taggings)), note="说")["note"] == "说"
 
 
 # -------------------------------------------------------------------------------------------------------------- history
@@ -310,15 +334,16 @@ def test_where_a_plugin_listens_each_record_is_asked_about(open_crm: Callable[..
 def test_a_verb_on_a_segments_list_is_refused(crm: CRM, migrated_url: str) -> None:
     accounts(crm, "a")
     with crm.session(ADMIN) as me:
-        me.tags.create(name="the list", listed=True)
+        snapshot = me.segments.snapshot("now", of=me.accounts.where())
+        listed = me.tags.get(snapshot.roll).name.upper()
     before = digest(migrated_url)
     with crm.session(ADMIN) as me:
         account = me.accounts.one(name="a")
         verbs: tuple[Callable[[], Any], ...] = (
-            lambda: me.accounts.tag(account, "The List"),
-            lambda: me.accounts.untag(account, "The List"),
-            lambda: me.accounts.where().tag("The List"),
-            lambda: me.accounts.where().untag("The List"),
+            lambda: me.accounts.tag(account, listed),
+            lambda: me.accounts.untag(account, listed),
+            lambda: me.accounts.where().tag(listed),
+            lambda: me.accounts.where().untag(listed),
         )
         for verb in verbs:
             with pytest.raises(InvalidRecord) as refused:

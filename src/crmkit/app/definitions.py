@@ -1,26 +1,29 @@
 """Records that define something (grants, segments, fields): checked when they are written, not when they are needed."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from typing import Any
 from uuid import UUID
+
+import attrs
 
 from crmkit.app.loading import BASE_OBJECT, field_definition
 from crmkit.app.work import Work
 from crmkit.errors import CrmkitError, InvalidDefinition, InvalidRecord, Problem
 from crmkit.permissions import Rule, check
 from crmkit.query import Expr
-from crmkit.query.bind import Binder
 from crmkit.query.json_form import from_json, to_json
 from crmkit.query.lift import Lifted, lift
 from crmkit.query.text import parse
-from crmkit.schema import Record
+from crmkit.schema import Record, Schema
 from crmkit.schema.custom import ObjectDefinition, object_type, to_field
 from crmkit.sdk.change import Change
+from crmkit.store.locks import lock
+from crmkit.values import fold
 
 __all__ = ["DEFINITIONS", "check_definition", "check_dependants", "stored"]
 
-DEFINITIONS = frozenset({"custom_field", "custom_object", "grant", "segment", "stage", "stage_gate"})
+DEFINITIONS = frozenset({"custom_field", "custom_object", "grant", "pipeline", "segment", "stage", "stage_gate", "tag"})
 """The record types whose records are checked against the schema when they are written."""
 
 
@@ -35,7 +38,11 @@ def stored(values: Mapping[str, Any] | Record) -> Mapping[str, Any] | Record:
 
 
 def check_definition(session: Work, change: Change) -> None:
-    """Raises InvalidDefinition, InvalidQuery or InvalidRecord for a definition that means nothing."""
+    """Raises InvalidDefinition, InvalidQuery or InvalidRecord for a definition that means nothing, or for what others
+    rely on (``in_use``).
+    """
+    if change.type_key == "tag":
+        _check_unnamed(session, change)
     if change.kind == "delete":
         return
     values = change.values
@@ -55,7 +62,9 @@ def check_definition(session: Work, change: Change) -> None:
             _check_object(session, values, change.id)
         case "stage":
             _check_required_fields(session, values["required_fields"])
-            _check_kind(session, change)
+            _check_lived_in(session, change)
+        case "pipeline":
+            _check_loss_reasons(values["loss_reasons"])
         case "stage_gate":
             _check_gate(session, values)
 
@@ -98,6 +107,12 @@ def _check_field(session: Work, values: Mapping[str, Any], record_id: UUID) -> N
     held = {slot for f in others for slot in (f.slot, f.unique_slot) if slot is not None}
     if held & {made.slot, made.unique_slot}:
         raise InvalidDefinition("another field holds the slot", code="slot_taken", field=made.key)
+    if made.check is not None:
+        kept = [to_field(field_definition(f), session.crm.field_types) for f in others]
+        types = {**session.schema.types, record_type.key: record_type.with_custom([*kept, made])}
+        attrs.evolve(session.judge.evaluation, schema=Schema(types), remember=None).check(
+            parse(made.check), record_type.key
+        )
 
 
 def check_dependants(session: Work) -> None:
@@ -125,7 +140,7 @@ def check_dependants(session: Work) -> None:
     for stage in reader.records("stage"):
         still(f"the stage {stage.name}", partial(_check_required_fields, session, stage.required_fields))
     for gate in reader.records("stage_gate"):
-        still(f"the gate {gate.label}", partial(_check_gate, session, gate))
+        still(f"the gate {gate.label or gate.id}", partial(_check_gate, session, gate))
     if problems:
         raise InvalidRecord(problems)
 
@@ -135,9 +150,7 @@ def _check_grant(session: Work, row: Any) -> None:
 
 
 def _check_condition(session: Work, read: Callable[[Any], Expr], written: Any, type_key: str) -> None:
-    ids = session.actor.ids
-    binder = Binder(session.schema, segments=session.tenant_schema.segment, actors=ids)
-    binder.bind(lift(read(written), ids).shape, type_key)
+    session.judge.evaluation.check(read(written), type_key)
 
 
 def _check_required_fields(session: Work, keys: Any) -> None:
@@ -150,14 +163,79 @@ def _check_required_fields(session: Work, keys: Any) -> None:
         )
 
 
-def _check_kind(session: Work, change: Change) -> None:
-    """What the deals of a stage are does not change behind their backs."""
-    if change.before is None or "kind" not in change.changed:
+def _check_loss_reasons(reasons: Any) -> None:
+    if reasons is None:
         return
-    if session.system_reader.count("deal", Lifted(("compare", "eq", ("path", ("stage",)), ("value", 0)), (change.id,))):
+    if not isinstance(reasons, list) or not all(isinstance(reason, str) and reason.strip() for reason in reasons):
         raise InvalidRecord(
-            "there are deals in the stage", code="in_use", field="kind", hint="make another stage and move them there"
+            "loss_reasons is a list of texts",
+            code="not_a_list_of_texts",
+            field="loss_reasons",
+            hint='such as ["price", "no budget"]',
         )
+
+
+def _check_lived_in(session: Work, change: Change) -> None:
+    """What the deals of a stage are, and where they have been, does not change behind their backs."""
+    if change.before is None or not change.changed & {"kind", "pipeline"}:
+        return
+    reader, hint = session.system_reader, "make another stage and move them there"
+    # Who moves a deal there meanwhile is waited for, and counts.
+    lock(reader, "stage", _holding("id", change.id), referring=True)
+    there = bool(reader.count("deal", _holding("stage", change.id)))
+    if there and "kind" in change.changed:
+        raise InvalidRecord("there are deals in the stage", code="in_use", field="kind", hint=hint)
+    if "pipeline" in change.changed and (there or reader.count("stage_interval", _holding("stage", change.id))):
+        raise InvalidRecord("there are or were deals in the stage", code="in_use", field="pipeline", hint=hint)
+
+
+def _holding(key: str, record_id: UUID) -> Lifted:
+    return Lifted(("compare", "eq", ("path", (key,)), ("value", 0)), (record_id,))
+
+
+def _check_unnamed(session: Work, change: Change) -> None:
+    """Conditions know a tag by its name: under another one they would be empty, and a deny would deny nothing."""
+    before: Any = change.before
+    if before is None or (change.kind != "delete" and fold(change.values["name"]) == fold(before.name)):
+        return
+    wanted = fold(before.name)
+    problems = [
+        Problem("in_use", f"{what} names the tag {before.name}", "name", hint="change it first")
+        for what, condition in _conditions(session)
+        if any(fold(name) == wanted for name in _tags_named(lift(condition)))
+    ]
+    if problems:
+        raise InvalidRecord(problems)
+
+
+def _conditions(session: Work) -> Iterator[tuple[str, Expr]]:
+    """Every condition that is stored, and what it is of."""
+    reader = session.system_reader
+    roles = {role.id: role.name for role in reader.records("role")}
+    for grant in reader.records("grant"):
+        if grant.where is not None:
+            yield f"a grant of the role {roles.get(grant.role)}", from_json(grant.where)
+    for segment in reader.records("segment"):
+        yield f"the segment {segment.name}", from_json(segment.where)
+    for record_type in session.schema.types.values():
+        for f in record_type.custom:
+            if f.check is not None:
+                yield f"the check of {record_type.key}.{f.key}", parse(f.check)
+    for gate in reader.records("stage_gate"):
+        if gate.where is not None:
+            yield f"the gate {gate.label or gate.id}", from_json(gate.where)
+
+
+def _tags_named(lifted: Lifted) -> Iterator[str]:
+    """The names of the tags in a condition, those within others too."""
+    shapes: list[Any] = [lifted.shape]
+    while shapes:
+        shape = shapes.pop()
+        match shape:
+            case ("tag", int(index)):
+                yield lifted.values[index]
+            case tuple():
+                shapes += shape
 
 
 def _check_gate(session: Work, gate: Any) -> None:

@@ -1,7 +1,9 @@
 """Is everything as it should be: what an operator wants to know of a database before anybody complains."""
 
 from collections.abc import Callable, Iterator, Sequence
+from decimal import Decimal
 from typing import Literal
+from uuid import UUID
 
 import attrs
 
@@ -22,6 +24,7 @@ __all__ = ["Finding", "examine"]
 
 
 _SHOWN = 3
+_WHOLE = Decimal(100)
 
 
 @attrs.frozen
@@ -76,6 +79,7 @@ def _tenant(key: str, open_session: Callable[..., Session]) -> Iterator[Finding]
             failures = outbox_of(me).failures()
             types = list(me.schema.types.values())
             faults = [fault for pipeline in me.pipelines for fault in me.metrics(pipeline).faults()]
+            uneven = _uneven(me)
     except CrmkitError as error:
         yield Finding("problem", f"tenant {key}", str(error))
         return
@@ -85,6 +89,7 @@ def _tenant(key: str, open_session: Callable[..., Session]) -> Iterator[Finding]
     if not failures:
         yield Finding("ok", f"outbox of {key}", "every plugin was told of everything")
     yield _histories(key, faults)
+    yield _shares(key, uneven)
     for record_type in types:
         yield from _slots(key, record_type)
 
@@ -97,6 +102,25 @@ def _histories(tenant: str, faults: Sequence[Fault]) -> Finding:
     told = "; ".join(fault.message for fault in faults[:_SHOWN])
     more = f" and {len(faults) - _SHOWN} more" if len(faults) > _SHOWN else ""
     return Finding("problem", what, f"{told}{more}: mend their stage_intervals")
+
+
+def _uneven(me: Session) -> list[str]:
+    """The deals whose shares do not add up, and to what they do."""
+    totals: dict[UUID, Decimal] = {}
+    for split in me.system_reader.records("deal_split"):
+        totals[split.deal] = totals.get(split.deal, Decimal(0)) + split.share
+    wrong = {deal: total for deal, total in totals.items() if total != _WHOLE}
+    deals = me.system_reader.by_ids("deal", sorted(wrong))
+    return [f"{deal.name} ({deal.id}) is split into {wrong[deal.id]:f} %" for deal in deals]
+
+
+def _shares(tenant: str, uneven: Sequence[str]) -> Finding:
+    """Deals with shares of which nobody can say what they are worth: attainment refuses to."""
+    what = f"shares of deals in {tenant}"
+    if not uneven:
+        return Finding("ok", what, "add up to 100")
+    more = f" and {len(uneven) - _SHOWN} more" if len(uneven) > _SHOWN else ""
+    return Finding("problem", what, f"{'; '.join(uneven[:_SHOWN])}{more}: me.deals.split(deal, ...) mends it")
 
 
 def _slots(tenant: str, record_type: RecordType) -> Iterator[Finding]:

@@ -6,14 +6,20 @@ from uuid import UUID
 
 from crmkit.app.outcomes import Raising
 from crmkit.app.work import Work
+from crmkit.errors import Conflict
 from crmkit.pipelines import follow
 from crmkit.sdk.change import Change
 
 __all__ = ["keep_intervals"]
 
+_DECIDES = "sales_pipeline"
+"""The plugin by which the stage decides the outcome and the pipeline."""
+
 
 def keep_intervals(session: Work, writes: Any, changes: Sequence[Change]) -> None:
-    """Writes the intervals that follow from changes of deals that were just written."""
+    """Writes the intervals that follow from changes of deals that were just written. Raises Conflict where a stage was
+    changed meanwhile: now that deals refer to it, nobody can change what they are.
+    """
     moved = [c for c in changes if c.kind != "delete" and c.values["stage"] is not None and _moved(c)]
     if not moved:
         return
@@ -21,7 +27,10 @@ def keep_intervals(session: Work, writes: Any, changes: Sequence[Change]) -> Non
     updates: list[tuple[int, Any, Any]] = []
     begun: list[dict[str, Any]] = []
     stages = _stages(session, {c.values["stage"] for c in moved})
+    decided = _DECIDES in session.listeners("crmkit_before_change", "deal")
     for change in moved:
+        if decided:
+            _check_stage(change, stages[change.values["stage"]])
         step = follow(known.get(change.id, ()), change.values["stage"], change.values["stage_since"])
         updates += ((len(updates) + i, *changed) for i, changed in enumerate(step.changed))
         if step.begins:
@@ -46,6 +55,13 @@ def _intervals(session: Work, deals: Sequence[UUID]) -> dict[UUID, list[Any]]:
 
 def _stages(session: Work, ids: Iterable[UUID]) -> dict[UUID, Any]:
     return {stage.id: stage for stage in session.system_reader.by_ids("stage", sorted(ids))}
+
+
+def _check_stage(change: Change, stage: Any) -> None:
+    if (change.values["outcome"], change.values["pipeline"]) != (stage.kind, stage.pipeline):
+        raise Conflict(
+            f"the stage {stage.name} was changed by somebody else", code="conflict", field="stage", hint="run it again"
+        )
 
 
 def _begun(session: Work, change: Change, stage: Any) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from crmkit.query.lift import Lifted
 from crmkit.records import Tag
 from crmkit.schema.types import Reference
 from crmkit.segments import NO_TAG, Standing, TagEvent, Worn, standing, told, worn
+from crmkit.store.locks import lock
 
 __all__ = ["put_on", "put_on_all", "tag_history", "take_off", "take_off_all", "unwear", "wear"]
 
@@ -49,6 +50,9 @@ def put_on(me: Work, type_key: str, target: Any, name: str, expires_at: datetime
     record = _changeable(me, type_key, target)
     given = _given(me, name, expires_at)
     tag = given.tag or _made(me, given.name)
+    if tag.group is not None:
+        # Two who put tags of one group on it at once would not see each other's.
+        lock(me.system_reader, type_key, Lifted(("compare", "eq", ("path", ("id",)), ("value", 0)), (record,)))
     on_it = {t.tag: t for t in me.system_reader.referring("tagging", "record", [record])}
     others = [Worn(record, t.id, t.version) for other in _rivals(me, tag) if (t := on_it.get(other)) is not None]
     unwear(me, others)
@@ -96,6 +100,8 @@ def put_on_all(
     tag_id = NO_TAG if given.tag is None else given.tag.id
     now = me.view.moment.now
     for where in wheres:
+        if given.tag is not None and given.tag.group is not None:
+            lock(me.reader, type_key, where)
         found = _sorted_out(me, type_key, standing(me.reader, type_key, where, tag_id, "update"), tally)
         changing = [s for s in found if s.worn is None or given.differs(s, now)]
         tag = given.tag

@@ -11,6 +11,7 @@ from uuid import UUID
 import attrs
 
 from crmkit.app.blocks import apart, blocks, id_of
+from crmkit.app.by_hand import KEPT, check_by_hand
 from crmkit.app.definitions import DEFINITIONS, stored
 from crmkit.app.finishing import Finishing, conflict
 from crmkit.app.outcomes import Raising, Tally
@@ -129,11 +130,11 @@ class WritePath:
     # ------------------------------------------------------------------------------------------------------ in sets
 
     def plain(self, type_key: str) -> frozenset[str]:
-        """The fields of which nothing has to be decided for each record: no rule, unique value, custom field or
-        conditional right is concerned.
+        """The fields of which nothing has to be decided for each record: no rule, definition, unique value, custom
+        field or conditional right is concerned.
         """
         session, record_type = self.session, self.session.type_of(type_key)
-        if session.checks(type_key) or record_type.object_key:
+        if session.checks(type_key) or record_type.object_key or type_key in DEFINITIONS or type_key in KEPT:
             return frozenset()
         unique = {f.key for fields in session.unique_keys(type_key) for f in fields}
         # Custom fields share the JSON column: written for all records at once it would lose the other fields in it.
@@ -217,6 +218,7 @@ class WritePath:
 
             def change(row: int, target: Any, current: Mapping[UUID, Any] = current) -> Change:
                 before = self._target(record_type, target, current, "delete")
+                self._check_by_hand(record_type, before, (), None)
                 return Change("delete", type_key, before.id, before, {}, frozenset(), row)
 
             changes = self._each(block, tally, change)
@@ -293,6 +295,7 @@ class WritePath:
         values = session.parser(record_type.key).create(given, form=form, row=row)
         if record_type.owned and "owner" not in keys and values["owner"] is None:
             values["owner"] = session.actor.id
+        self._check_by_hand(record_type, None, keys, values)
         if not self.trusted:
             self._may_create(record_type, {**values, "id": record_id}, keys)
         return Change("create", record_type.key, record_id, None, values, keys, row)
@@ -317,6 +320,11 @@ class WritePath:
         for key in keys - free:
             if key not in record_type.by_key or not self.session.may_set(record_type.key, key, action, row):
                 raise _hidden(record_type, key)
+
+    def _check_by_hand(self, record_type: RecordType, before: Any, given: Iterable[str], values: Any) -> None:
+        # What an undo takes back, the house has written.
+        if not (self.trusted or self.session.undoing):
+            check_by_hand(record_type, before, given, values)
 
     def _allowed(self, record_type: RecordType, action: str, row: Any) -> None:
         if not self.session.judge.allows(record_type.key, action, row):
@@ -353,6 +361,7 @@ class WritePath:
     ) -> Change | None:
         before = self._target(record_type, target, current, "update")
         changes = self.session.parser(record_type.key).change(given, form=form, row=row)
+        self._check_by_hand(record_type, before, given, changes)
         changes = {key: value for key, value in changes.items() if before[key] != value}
         if not self.trusted:
             self._may_set(record_type, frozenset(given), "update", before)

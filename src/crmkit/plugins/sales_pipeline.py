@@ -66,7 +66,7 @@ class _House:
         follows |= self._marks(change, stage, moved) | self._time(change, moved) | self._expected(change, stage, moved)
         amended = change.amended(**follows)
         # What was there before may be there again.
-        return amended if self.undoing else next(self._refusals(amended, stage, moved), amended)
+        return amended if self.undoing else next(self._refusals(change, amended, stage, moved), amended)
 
     def _marks(self, change: Change, stage: Any, moved: bool) -> dict[str, Any]:
         """What closing leaves: the day, the reason, who is credited. Reopening takes it away."""
@@ -97,8 +97,13 @@ class _House:
         follows = {"probability": stage.probability, "forecast_category": category}
         return {key: value for key, value in follows.items() if key not in change.given}
 
-    def _refusals(self, change: Change, stage: Any, moved: bool) -> Iterator[Veto]:
+    def _refusals(self, said: Change, change: Change, stage: Any, moved: bool) -> Iterator[Veto]:
         row, values = change.row, change.values
+        # An empty cell of a file is by now what a deal is by itself.
+        agreeing = (stage.kind, "open") if said.before is None else (stage.kind,)
+        if "outcome" in said.given and said.values["outcome"] not in agreeing:
+            hint = "move the deal to a stage of that kind: me.deals.move(deal, to=...)"
+            yield Veto(row, "the outcome follows from the stage", "outcome", "automatic", hint)
         for key in _FOLLOWS:
             if key in change.given and values[key] is not None:
                 yield Veto(row, f"{key} follows from the stage", key, "automatic", f"say it in {_MANUAL[key]}")
@@ -109,6 +114,9 @@ class _House:
         elif change.before is not None and moved and values["stage_since"] < change.before["stage_since"]:
             hint = f"it came to the stage it leaves at {change.before['stage_since'].isoformat()}"
             yield Veto(row, "it would leave its stage before it came there", "stage_since", "left_before_entered", hint)
+        closed_on = values["closed_on"]
+        if closed_on is not None and closed_on > self.today and (moved or "closed_on" in change.changed):
+            yield Veto(row, "a deal cannot be closed on a day to come", "closed_on", "in_the_future")
         listed = self.pipelines[stage.pipeline].loss_reasons
         if stage.kind == "lost" and listed and values["loss_reason"] not in listed:
             yield Veto(row, "a loss needs a reason", "loss_reason", "loss_reason", f"one of: {', '.join(listed)}")

@@ -146,7 +146,10 @@ class Deal(Record):
 
 @record_type("deal_split", plural="deal_splits", title="id", link=True, unique=(("deal", "user"),))
 class DealSplit(Record):
-    """One person's share of a deal, in percent; the shares of a deal add up to 100."""
+    """One person's share of a deal, in percent; the shares of a deal add up to 100.
+
+    Written by ``me.deals.split`` alone.
+    """
 
     deal: UUID = field(Reference("deal", back="splits"))
     user: UUID = field(Reference("user", holds=True))

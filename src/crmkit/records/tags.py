@@ -19,8 +19,8 @@ SEGMENT_KINDS = ("live", "snapshot")
 class Tag(Record):
     """A word put on records of any type.
 
-    Tags of one ``group`` exclude each other on a record. A ``listed`` tag is no word but the list of a segment's
-    members; crmkit alone puts it on and takes it off.
+    Tags of one ``group`` exclude each other on a record. One that a stored condition names keeps its name. A ``listed``
+    tag is no word but the list of a segment's members; crmkit alone puts it on and takes it off.
     """
 
     name: str = field(Text(max_length=100), unique=True)
@@ -30,7 +30,10 @@ class Tag(Record):
 
 @record_type("tagging", plural="taggings", title="id", link=True, unique=(("tag", "record"),), indexes=(("record",),))
 class Tagging(Record):
-    """A tag on a record, until ``expires_at``: from then on it does not count, and stays to be read."""
+    """A tag on a record, until ``expires_at``: from then on it does not count, and stays to be read.
+
+    Written by the verbs ``tag`` and ``untag`` alone.
+    """
 
     tag: UUID = field(Reference("tag", back="taggings"))
     record_type: str = field(Text(max_length=48))

@@ -1,6 +1,7 @@
 """Fields and record types a tenant adds at run time, as commands that can be undone like any other."""
 
 from collections.abc import Iterable, Mapping
+from enum import Enum
 from typing import Any
 
 import attrs
@@ -8,7 +9,6 @@ import attrs
 from crmkit.app.loading import field_definition
 from crmkit.app.outcomes import Raising
 from crmkit.errors import InvalidDefinition, InvalidRecord, InvalidValue, NotFound, Problem
-from crmkit.query.bind import Binder
 from crmkit.query.lift import lift
 from crmkit.query.text import parse
 from crmkit.records import CustomField, CustomObject
@@ -17,7 +17,17 @@ from crmkit.schema.custom import FieldDefinition, place, to_field
 from crmkit.schema.field_type import FieldType
 from crmkit.sdk.command import Command, command
 
-__all__ = ["AddField", "AddObject", "ChangeField", "RemoveField"]
+__all__ = ["UNCHANGED", "AddField", "AddObject", "ChangeField", "RemoveField", "Unchanged"]
+
+
+class Unchanged(Enum):
+    """Says nothing where None would say that there is to be none."""
+
+    UNCHANGED = "unchanged"
+
+
+UNCHANGED = Unchanged.UNCHANGED
+"""It stays as it is."""
 
 
 @command("custom_field.add", action="create")
@@ -61,9 +71,6 @@ class AddField(Command[CustomField]):
         if definition.required:
             default = me.type_of(record_type.key).by_key[self.key].default
             _fill(me, record_type.key, self.key, ((r.id, default) for r in me.system_reader.records(record_type.key)))
-        if self.check is not None:
-            condition = lift(parse(self.check))
-            Binder(me.schema).bind(condition.shape, record_type.key)
         return made
 
     def _definition(self, type_key: str) -> FieldDefinition:
@@ -89,7 +96,8 @@ class ChangeField(Command[CustomField]):
 
     Values are converted by way of their text. If any record has a value that does not fit, or none where one is now
     required, InvalidRecord lists all of them and nothing is changed; a ``dry_run`` session shows it beforehand. Earlier
-    values keep their meaning in history, and an undo brings them back.
+    values keep their meaning in history, and an undo brings them back. ``default=None`` and ``check=None`` take these
+    away. Raises InvalidRecord (``in_use``) if a segment, grant, check or gate would mean nothing afterwards.
     """
 
     on: str
@@ -98,11 +106,11 @@ class ChangeField(Command[CustomField]):
     options: Mapping[str, Any] | None = None
     label: str | Mapping[str, str] | None = None
     required: bool | None = None
-    default: Any = None
+    default: Any = UNCHANGED
     unique: bool | None = None
     indexed: bool | None = None
     sensitive: bool | None = None
-    check: str | None = None
+    check: str | Unchanged | None = UNCHANGED
 
     def run(self, me: Any) -> CustomField:
         me.hold_definitions(alone=True)
@@ -131,9 +139,9 @@ class ChangeField(Command[CustomField]):
             given["options"] = self.options
         if self.label is not None:
             given["labels"] = {"en": self.label} if isinstance(self.label, str) else self.label
-        for name in ("required", "default", "unique", "indexed", "sensitive", "check"):
-            if getattr(self, name) is not None:
-                given[name] = getattr(self, name)
+        flags = ("required", "unique", "indexed", "sensitive")
+        given |= {name: getattr(self, name) for name in flags if getattr(self, name) is not None}
+        given |= {name: getattr(self, name) for name in ("default", "check") if getattr(self, name) is not UNCHANGED}
         return attrs.evolve(before, **given)
 
 
