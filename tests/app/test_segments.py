@@ -568,6 +568,22 @@ def test_rfm_keeps_currencies_apart_and_to_what_one_may_read(crm: CRM, clock: Fa
         assert [s.id for s in me.segments.rfm(currency="EUR")[1]] == [mine.id]
 
 
+def test_the_mean_of_rfm_is_of_the_deals_that_have_an_amount_in_its_currency(crm: CRM) -> None:
+    bought = {"x": [1000], "y": [150], "z": [200], "u": [300], "v": [400, 400]}
+    with crm.session(ADMIN) as me:
+        won = me.stages.one(name="won").id
+        for name, amounts in bought.items():
+            made = me.accounts.create(name=name)
+            # Nine deals in another currency and two without an amount make nobody's mean smaller.
+            others = [Money(1, "USD")] * 9 + [None] * 2 if name == "x" else []
+            for amount in [*(Money(amount, "EUR") for amount in amounts), *others]:
+                me.deals.create(name="单", account=made, amount=amount, stage=won)
+        cuts, scores = me.segments.rfm(currency="EUR")
+        called = {a.id: a.name for a in me.accounts}
+        assert cuts.value == tuple(map(Decimal, (150, 200, 300, 400)))
+        assert {called[s.id]: s.m for s in scores} == {"x": 5, "y": 1, "z": 2, "u": 3, "v": 4}
+
+
 # ------------------------------------------------------------------------------------------------------------- worklist
 
 
