@@ -165,6 +165,19 @@ def test_a_metric_over_nothing_is_no_value(crm: CRM) -> None:
             assert (metric.n, metric.value) == (0, None), metric
 
 
+def test_a_pipeline_without_stages_has_figures_of_nothing(crm: CRM) -> None:
+    with crm.session(ADMIN) as me:
+        me.pipelines.create(name="空")
+        metrics = me.metrics("空")
+        for order in ("now", "then"):
+            assert [(step.name, step.reached.n, step.reached.value) for step in metrics.funnel(order=order).steps] == [
+                ("Won", 0, None)
+            ]
+        same_funnels(metrics, None)
+        assert (metrics.stage_forecast().total.n, metrics.dwell()) == (0, ())
+        assert metrics.calibration().brier.n == 0
+
+
 def test_lost_deals_add_nothing_to_a_forecast(crm: CRM) -> None:
     with crm.session(ADMIN) as me:
         soon = me.today + timedelta(days=9)

@@ -177,7 +177,7 @@ class Metrics:
         """How many deals, and how much money, reached each stage; of deals created in the period."""
         policy: Any = {"reaching": reaching, "order": order, "period": period}
         stages = self._ladder
-        grouped = amounts == "now" and len(stages) <= tables.MAX_STAGES and facts.unmasked(self.reader)
+        grouped = amounts == "now" and 1 <= len(stages) <= tables.MAX_STAGES and facts.unmasked(self.reader)
         if self.frame.members or not grouped:
             counted = funnel.tally(self.journeys(), amounts=amounts, **policy)
         else:
