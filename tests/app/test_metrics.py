@@ -11,7 +11,7 @@ import pytest
 
 from crmkit import CRM, F, Money, Period
 from crmkit.app.metrics import Metrics
-from crmkit.errors import CurrencyMismatch, Denied, InvalidQuery, NotFound, UsageError
+from crmkit.errors import CurrencyMismatch, Denied, InvalidQuery, InvalidValue, NotFound, UsageError
 from crmkit.schema.types import Date
 from crmkit.testing import FakeClock
 from crmkit.values.rates import Rates
@@ -152,7 +152,7 @@ def test_a_metric_over_nothing_is_no_value(crm: CRM) -> None:
             metrics.funnel().overall,
             metrics.velocity().velocity,
             metrics.cycle().median,
-            metrics.stock_ratio("new", "won"),
+            metrics.stock_ratio("new", "qualified"),
             metrics.flow_conversion("new", YEAR),
             metrics.cohort_conversion("new", YEAR),
             metrics.stage_forecast().total,
@@ -202,6 +202,26 @@ def test_a_split_deal_counts_once(crm: CRM) -> None:
         found = me.metrics().attainment(quotas, YEAR, team_quota=Money(200, "EUR"))
         assert found.team.value == 0.5
         assert {user: metric.value for user, metric in found.owners.items()} == {ana: 0.7, bo: 0.3}
+
+
+def test_a_quota_is_of_a_user_however_they_are_told(crm: CRM) -> None:
+    bo = hire(crm, "bo@acme.example", "rep")
+    quota = Money(200, "EUR")
+    with crm.session(ADMIN) as me:
+        me.deals.move(me.deals.create(name="mine", amount=Money(100, "EUR")), to="won")
+        metrics, ana = me.metrics(), me.users.get(me.actor.id)
+        for told in (ana.id, str(ana.id), ADMIN, ADMIN.upper(), ana, me.actor):
+            owners = metrics.attainment({told: quota, bo: quota}, YEAR).owners
+            assert {user: metric.value for user, metric in owners.items()} == {ana.id: 0.5, bo: None}
+        for stranger in ("王芳", str(me.stages.one(name="won").id), me.stages.one(name="won").id, None):
+            with pytest.raises(NotFound) as error:
+                metrics.attainment({stranger: quota}, YEAR)
+            assert error.value.code == "unknown_user"
+        with pytest.raises(UsageError) as twice:
+            metrics.attainment({ana.id: quota, ADMIN: quota}, YEAR)
+        assert twice.value.code == "bad_quotas"
+    with crm.session("bo@acme.example") as rep:
+        assert rep.metrics().attainment({bo: quota}, YEAR).owners.keys() == {bo}
 
 
 def test_a_backtest_asks_what_was_known_then(crm: CRM, clock: FakeClock) -> None:
@@ -292,12 +312,50 @@ def test_where_there_are_several_pipelines_stages_belong_to_one(crm: CRM) -> Non
             assert "续约" in (error.value.problems[0].hint or "")
 
 
+NO_DAYS = ("30", float("nan"), float("inf"), -5, True, None)
+PERIODIC: tuple[Callable[[Any, Any], Any], ...] = (
+    *(lambda m, p, name=name: getattr(m, name)(p) for name in (
+        "win_rate", "win_curve", "cycle", "velocity", "funnel", "weighted", "categories", "stage_forecast",
+        "response_time",
+    )),
+    *(lambda m, p, name=name: getattr(m, name)("new", p) for name in (
+        "flow_conversion", "cohort_conversion", "cohort_curve",
+    )),
+    lambda m, p: m.simulate(p, seed=1),
+    lambda m, p: m.coverage(Money(1, "EUR"), p),
+    lambda m, p: m.attainment({}, p),
+)  # fmt: skip
+
+
 def test_what_means_nothing_is_refused(crm: CRM) -> None:
-    refused: list[tuple[type[Exception], Callable[[Any], Any], str]] = [
+    refused: list[tuple[type[Exception], Callable[..., Any], str]] = [
         (NotFound, lambda me: me.metrics("无"), "unknown_pipeline"),
         (NotFound, lambda me: me.metrics().dwell() and me.metrics().stock_ratio("new", "nowhere"), "unknown_stage"),
         (InvalidQuery, lambda me: me.metrics(where="colour == 'red'"), "unknown_field"),
-        (InvalidQuery, lambda me: me.metrics(start="name").win_curve(), "not_a_date"),
+        (UsageError, lambda me: me.metrics().stock_ratio("new", "won"), "unknown_stage"),
+        (UsageError, lambda me: me.metrics().stock_ratio("lost", "new"), "unknown_stage"),
+        *((InvalidQuery, lambda me, s=s: me.metrics(start=s), "not_a_date") for s in ("name", 5)),
+        *((InvalidQuery, lambda me, s=s: me.metrics(start=s), "unknown_field") for s in ("无", "account.created_at")),
+        (InvalidValue, lambda me: me.metrics(currency="xx"), "bad_currency"),
+        (UsageError, lambda me: me.metrics(policy="x"), "unknown_policy"),
+        (UsageError, lambda me: me.metrics(currency="EUR", rates={}), "bad_rates"),
+        *((UsageError, lambda me, ask=ask: ask(me.metrics(), "2024"), "bad_period") for ask in PERIODIC),
+        (UsageError, lambda me: me.metrics().funnel(reaching="furthest"), "unknown_variant"),
+        *((UsageError, lambda me, q=q: me.metrics().coverage(q, YEAR), "not_money") for q in (1000, None)),
+        (UsageError, lambda me: me.metrics().simulate(seed=1, target=5), "not_money"),
+        (UsageError, lambda me: me.metrics().attainment({me.actor.id: 1000}, YEAR), "not_money"),
+        (UsageError, lambda me: me.metrics().attainment({}, YEAR, team_quota=5), "not_money"),
+        (UsageError, lambda me: me.metrics().attainment([], YEAR), "bad_quotas"),
+        *((UsageError, lambda me, f=f: me.metrics().stage_forecast(floor=f), "bad_floor") for f in ("x", -5, None)),
+        *((UsageError, lambda me, x=x: me.metrics().response_time(limit=x), "bad_limit") for x in (5, timedelta(-1))),
+        (UsageError, lambda me: me.metrics().response_time(hours=5), "bad_hours"),
+        (UsageError, lambda me: me.metrics().win_curve().share("Won", 30), "unknown_variant"),
+        *((UsageError, lambda me, d=d: me.metrics().win_curve().share("won", d), "bad_days") for d in NO_DAYS),
+        *((UsageError, lambda me, d=d: me.metrics().cohort_curve("new", YEAR).at(d), "bad_days") for d in NO_DAYS),
+        (UsageError, lambda me: me.metrics().win_curve().share("won", 30, "x"), "bad_level"),
+        (UsageError, lambda me: me.metrics().backtest(1, []), "unknown_variant"),
+        (UsageError, lambda me: me.metrics().backtest(1, "stages", foo=1), "unknown_option"),
+        (UsageError, lambda me: me.metrics().backtest(1, mature=1), "unknown_option"),
         (UsageError, lambda me: me.metrics().backtest(0), "bad_months"),
         (UsageError, lambda me: me.metrics().backtest(1, "guess"), "unknown_variant"),
         (UsageError, lambda me: me.metrics().win_rate(None, "best"), "unknown_variant"),

@@ -12,6 +12,7 @@ from typing import Any, TypeAlias
 
 import attrs
 
+from crmkit.analytics.asked import check_money
 from crmkit.analytics.facts import DealFact
 from crmkit.analytics.frame import Frame
 from crmkit.analytics.metric import Metric
@@ -148,7 +149,12 @@ def ended_part(deal: DealFact, period: Period | None) -> str:
 
 
 def goal_of(quota: Money) -> Totals:
-    """A quota as totals, of today. Raises :class:`~crmkit.errors.InvalidValue` with code ``negative_quota``."""
+    """A quota as totals, of today.
+
+    Raises :class:`~crmkit.errors.InvalidValue` with code ``negative_quota``, :class:`~crmkit.errors.UsageError` with
+    code ``not_money``.
+    """
+    check_money(quota, "quota")
     if quota.units < 0:
         raise InvalidValue(f"{quota} is no quota", code="negative_quota", hint="quotas are 0 or more")
     return Totals({(quota.currency, None): quota.units}, 1)

@@ -5,6 +5,7 @@ from typing import Any
 
 import attrs
 
+from crmkit.analytics.asked import check_age
 from crmkit.analytics.clocks import DAY_MICROS
 from crmkit.analytics.conversion import first_entries
 from crmkit.analytics.frame import Frame
@@ -61,7 +62,11 @@ class CohortCurve:
     period: Period | None = None
 
     def at(self, days: float, level: float = 0.95) -> Metric:
-        """The share that went on within so many days, had all been watched so long; None of nothing."""
+        """The share that went on within so many days, had all been watched so long; None of nothing.
+
+        Raises UsageError with code ``bad_days`` or ``bad_level``.
+        """
+        check_age(days)
         return Metric(
             name="stage_conversion",
             variant=f"{self.variant}_{days:g}_days",

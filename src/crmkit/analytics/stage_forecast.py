@@ -142,7 +142,7 @@ def stage_forecast(
     """The forecast of the open deals expected to close in the period (None: ever), from what became of all deals.
 
     Impossible histories are found and left out of the history; their open deals are forecast like others. Raises
-    UsageError with code ``unknown_variant`` or ``bad_days``, and CurrencyMismatch.
+    UsageError with code ``unknown_variant``, ``bad_days`` or ``bad_floor``, and CurrencyMismatch.
     """
     stages, frame = journeys.stages, journeys.frame
     history = tally_history(journeys, mature=mature, ends=odds == "curve")
@@ -207,9 +207,13 @@ def odds_of(
 
     ``matured``: won of all that entered long enough ago, by count, with the interval of Wilson; at least ``floor`` must
     have matured. ``curve``: the share won in the end by Aalen and Johansen, lost competing and open censored; at least
-    ``floor`` must have closed. Raises UsageError with code ``unknown_variant``.
+    ``floor`` must have closed. Raises UsageError with code ``unknown_variant`` or ``bad_floor``.
     """
     one_of(odds, Odds, "odds")
+    if type(floor) is not int or floor < 0:
+        raise UsageError(
+            f"{shown(floor)} is no number of deals", code="bad_floor", field="floor", hint="an int from 0 up"
+        )
     found: dict[Hashable, Metric] = {}
     for stage in ladder(stages, "now").rungs:
         own = history.stages.get(stage.id, History())
