@@ -276,18 +276,20 @@ def test_who_may_not_read_amounts_gets_counts(crm: CRM) -> None:
 
 def test_response_times_leave_out_machines_and_keep_who_waits(crm: CRM, clock: FakeClock) -> None:
     with crm.session(ADMIN) as me:
-        asked = [me.leads.create(name=name) for name in ("Max Muster", "王小明", "Eva Eis")]
+        asked = [me.leads.create(name=name) for name in ("Max Muster", "王小明", "Eva Eis", "Bo Li")]
         captured = asked[0].created_at
         note = {"kind": "email", "subject": "re"}
         me.activities.create(**note, lead=asked[0], at=captured + timedelta(seconds=9), automatic=True)
         me.activities.create(**note, lead=asked[0], at=captured + timedelta(minutes=4))
         me.activities.create(**note, lead=asked[1], at=asked[1].created_at + timedelta(hours=2))
         me.activities.create(**note, lead=asked[2], at=captured + timedelta(minutes=1), direction="inbound")
+        soon = captured + timedelta(minutes=3)
+        me.activities.create(kind="call", subject="to make", lead=asked[3], at=soon, due_at=soon)
     clock.move(days=1)
     with crm.session(ADMIN) as me:
         found = me.metrics().response_time()
-        assert (found.within.numerator, found.within.denominator) == (1, 3)
-        assert found.p50.censored == 1
+        assert (found.within.numerator, found.within.denominator) == (1, 4)
+        assert found.p50.censored == 2
 
 
 def test_where_there_are_several_pipelines_stages_belong_to_one(crm: CRM) -> None:

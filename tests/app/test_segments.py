@@ -122,6 +122,8 @@ def test_a_rep_is_told_of_what_is_theirs(crm: CRM) -> None:
         (lambda me: me.segments.under_followed(10_000), "bad_worklist"),
         (lambda me: me.segments.under_followed(Money(1, "EUR"), on="lead"), "bad_worklist"),
         (lambda me: me.segments.under_followed(Money(1, "EUR"), days="3"), "bad_days"),
+        (lambda me: me.segments.worklist(Money(1, "EUR"), days=-5), "bad_days"),
+        (lambda me: me.segments.worklist(Money(1, "EUR"), days=-5, on="account"), "bad_days"),
         (lambda me: me.segments.rfm(currency="euro"), "bad_currency"),
         (lambda me: me.segments.rfm(monetary="median"), "bad_monetary"),
         (lambda me: me.segments.make_rfm(window="year"), "bad_days"),
@@ -585,6 +587,23 @@ def test_the_mean_of_rfm_is_of_the_deals_that_have_an_amount_in_its_currency(crm
 
 
 # ------------------------------------------------------------------------------------------------------------- worklist
+
+
+def test_a_call_about_one_deal_is_one_with_the_account_and_not_about_its_other_deals(
+    crm: CRM, clock: FakeClock
+) -> None:
+    one_euro = Money(1, "EUR")
+    with crm.session(ADMIN) as me:
+        core = account(me, "Core")
+        called, other = (me.deals.create(name=name, account=core, amount=one_euro) for name in ("called", "旁"))
+        earlier = clock.now() - timedelta(hours=1)
+        call = me.activities.create(kind="call", subject="x", deal=called, at=earlier, due_at=earlier)
+        both = [called.name, other.name]
+        assert sorted(item.record.name for item in me.segments.worklist(one_euro)) == both
+        assert [item.record.name for item in me.segments.worklist(one_euro, on="account")] == ["Core"]
+        me.activities.complete(call)  # due and not done it was no contact
+        assert [(i.record.name, i.last_contact) for i in me.segments.worklist(one_euro)] == [("旁", None)]
+        assert me.segments.worklist(one_euro, on="account") == ()
 
 
 def test_the_worklist_is_of_what_is_worth_much_and_forgotten(crm: CRM, clock: FakeClock) -> None:
