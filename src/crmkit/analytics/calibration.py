@@ -119,10 +119,12 @@ def calibration(
 def stage_calibration(journeys: Journeys, *, not_won: NotWon = "narrow", bins: int = 10) -> Calibration:
     """The calibration of the stages' own probabilities: each deal counts once for every open stage it was in.
 
+    The probabilities are those that the stages of ``journeys`` state, whatever they said when a deal was there.
     Impossible histories are found and left out.
     """
     counted = tally_stages(journeys, not_won=not_won)
-    return calibration_of(counted, journeys.frame, variant=f"stage_{not_won}", bins=bins)
+    notes = ("judged are the probabilities that stages state now, also of deals that were there when they said others",)
+    return calibration_of(counted, journeys.frame, variant=f"stage_{not_won}", bins=bins, notes=notes)
 
 
 def tally(forecasts: Iterable[Forecast], *, not_won: NotWon = "narrow") -> CalibrationTally:
@@ -171,14 +173,17 @@ def tally_stages(journeys: Journeys, *, not_won: NotWon = "narrow") -> Calibrati
     return attrs.evolve(counted, excluded=added(counted.excluded, excluded))
 
 
-def calibration_of(tally: CalibrationTally, frame: Frame, *, variant: str, bins: int = 10) -> Calibration:
-    """The calibration a tally tells; ``bins`` is how many rows of equal width the table may have.
+def calibration_of(
+    tally: CalibrationTally, frame: Frame, *, variant: str, bins: int = 10, notes: tuple[str, ...] = ()
+) -> Calibration:
+    """The calibration a tally tells; ``bins`` is how many rows of equal width the table may have, ``notes`` are those
+    of all its figures.
 
     Raises UsageError with code ``bad_bins`` unless there are 1 to 100.
     """
     if type(bins) is not int or not 1 <= bins <= 100:
         raise UsageError(f"{shown(bins)} is no number of bins", code="bad_bins", hint="an int from 1 to 100")
-    common: dict[str, Any] = {"frame": frame, "excluded": tally.excluded, "censored": tally.censored}
+    common: dict[str, Any] = {"frame": frame, "excluded": tally.excluded, "censored": tally.censored, "notes": notes}
     n = tally.n
     base = Fraction(tally.won, n) if n else Fraction(0)
     brier = reliability = resolution = Fraction(0)

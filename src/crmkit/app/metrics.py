@@ -266,7 +266,7 @@ class Metrics:
         return simulation.simulate(self.deals(), period, self.frame, seed=seed, runs=runs, target=target)
 
     def calibration(self, *, not_won: calibration.NotWon = "narrow", bins: int = 10) -> calibration.Calibration:
-        """How well the stages' probabilities agree with what became of the deals that were there."""
+        """How well the stages' probabilities, as they are now, agree with what became of the deals that were there."""
         return calibration.stage_calibration(self.journeys(), not_won=not_won, bins=bins)
 
     def backtest(self, months: int = 6, forecast: Forecast = "weighted", **options: Any) -> backtest.Backtest:
