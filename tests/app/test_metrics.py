@@ -15,6 +15,7 @@ from crmkit.errors import CurrencyMismatch, Denied, InvalidQuery, InvalidValue, 
 from crmkit.schema.types import Date
 from crmkit.testing import FakeClock
 from crmkit.values.rates import Rates
+from tests.analytics.made import metrics_in
 from tests.staff import ADMIN, hire
 
 YEAR = Period.year(2024)
@@ -222,6 +223,41 @@ def test_a_quota_is_of_a_user_however_they_are_told(crm: CRM) -> None:
         assert twice.value.code == "bad_quotas"
     with crm.session("bo@acme.example") as rep:
         assert rep.metrics().attainment({bo: quota}, YEAR).owners.keys() == {bo}
+
+
+def test_every_figure_lists_the_ids_behind_it_where_it_is_asked_to(busy: CRM) -> None:
+    with busy.session(ADMIN) as me:
+        for metrics in (me.metrics(members=True), me.metrics(members=True, start="engaged_on")):
+            asked = (
+                metrics.win_curve(), metrics.cycle(), metrics.velocity(), metrics.funnel(), metrics.weighted(),
+                metrics.dwell(), metrics.calibration(), metrics.stage_forecast(mature=9, floor=1),
+                metrics.stage_forecast(odds="curve"), metrics.stock_ratio("new", "qualified"),
+                metrics.flow_conversion("new", YEAR), metrics.cohort_curve("new", YEAR).at(9),
+                metrics.attainment({ADMIN: Money(9, "EUR")}, YEAR), metrics.backtest(3), metrics.categories(),
+            )  # fmt: skip
+            for metric in metrics_in(asked):
+                assert metric.members is not None, metric
+                for part in ("numerator", "denominator"):
+                    if part in metric.members:
+                        assert len(metric.members[part]) == getattr(metric, part, None), metric
+            cycle = metrics.cycle().mean
+            assert cycle.members is not None
+            assert len(cycle.members["won"]) == cycle.n
+            assert {part: len(ids) for part, ids in cycle.members.items() if part != "won"} == cycle.excluded
+            assert cycle.n + sum(cycle.excluded.values()) == me.deals.count()
+            unlisted = attrs.evolve(metrics, frame=attrs.evolve(metrics.frame, members=False))
+            assert plain(metrics.cycle()) == plain(unlisted.cycle())
+
+
+def test_what_a_figure_counts_and_leaves_out_is_all_there_is(busy: CRM) -> None:
+    with busy.session(ADMIN) as me:
+        metrics, whole = me.metrics(), me.deals.count()
+        velocity, weighted = metrics.velocity(YEAR, "closed"), metrics.weighted()
+        owner = metrics.attainment({ADMIN: Money(9, "EUR")}, YEAR).owners[me.actor.id]
+        figures = [velocity.velocity, velocity.opportunities, velocity.average_won_value, *weighted.months, owner]
+        assert len(weighted.months) > 1
+        for metric in [*figures, metrics.velocity(YEAR).opportunities]:
+            assert metric.n + sum(metric.excluded.values()) == whole, metric
 
 
 def test_a_backtest_asks_what_was_known_then(crm: CRM, clock: FakeClock) -> None:

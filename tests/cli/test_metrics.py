@@ -386,6 +386,9 @@ def test_unlike_currencies_are_told_in_one_at_the_rates_of_a_file(selling: Compa
         asked = ("--currency", "EUR", "--rates", str(file), "--policy", policy)
         *_, won = selling("metrics", "funnel", *asked, "--format", "json").document["steps"]
         assert (won["amount"]["value"], won["amount"]["policy"]) == ("25.00 EUR", policy)
+        assert f"amounts in EUR at {policy} rates" in selling("metrics", "funnel", *asked).out
+        head, *_, last = csv.reader(selling("metrics", "funnel", *asked, "--format", "csv").out.splitlines())
+        assert dict(zip(head, last, strict=True))["policy"] == policy
 
 
 @pytest.mark.parametrize(

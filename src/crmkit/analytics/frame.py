@@ -58,6 +58,11 @@ class Frame:
         """The day of ``as_of`` in the zone."""
         return local_date(self.as_of, zone(self.zone))
 
+    @property
+    def told_policy(self) -> Policy | None:
+        """By which rates amounts are converted; None if there are none."""
+        return None if self.rates is None else self.policy
+
     def worth(self, amount: Money, on: date | None) -> Fraction:
         """The amount in the frame's currency, exact; ``on`` is the day it belongs to (today, if it has none).
 
@@ -79,6 +84,6 @@ class Frame:
             "as_of": self.as_of.isoformat(),
             "zone": self.zone,
             "currency": self.currency,
-            "policy": None if self.rates is None else self.policy,
+            "policy": self.told_policy,
             "scope": self.scope,
         }

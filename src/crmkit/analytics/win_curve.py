@@ -251,6 +251,7 @@ def _naive_rate(counted: ClosingTally, common: dict[str, Any], level: float) -> 
         denominator=won + lost,
         excluded=counted.parts.without("won", "lost"),
         interval=wilson(won, won + lost, level),
+        members=counted.parts.members(common["frame"]),
         **common,
     )
 
@@ -271,5 +272,6 @@ def _naive_days(
         exact=exact,
         n=sum(days.values()),
         excluded=counted.parts.without(*outcomes),
+        members=counted.parts.members(common["frame"]),
         **common,
     )

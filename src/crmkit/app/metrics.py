@@ -100,11 +100,12 @@ class Metrics:
         """The deals as facts whose age begins at ``start``; those without one are not among them."""
         return facts.DealFacts(self.reader, self.condition, self.frame.zone, start)
 
-    def _ageless(self) -> dict[str, int]:
-        """How many deals have no ``start``, as what is left out."""
-        unknown = attrs.evolve(self, where=all_of((self.where, IsNull(Path((self.start,))))))
-        n = self.reader.count("deal", unknown.condition)
-        return {"no_start": n} if n else {}
+    def _ageless(self) -> Parts:
+        """The deals that have no ``start``, as what is left out."""
+        unknown = attrs.evolve(self, where=all_of((self.where, IsNull(Path((self.start,)))))).condition
+        ids = frozenset(self.reader.ids("deal", unknown)) if self.frame.members else frozenset()
+        n = len(ids) if self.frame.members else self.reader.count("deal", unknown)
+        return Parts({"no_start": n}, {"no_start": ids} if ids else {}) if n else Parts()
 
     def journeys(self) -> Journeys:
         """The deals with the time they spent in the stages of the pipeline, read one deal at a time: as far as the
@@ -151,7 +152,7 @@ class Metrics:
         check_period(period)
         if self.frame.members:
             counted = win_curve.tally(self._facts(self.start), self.frame, period)
-            counted += win_curve.ClosingTally(parts=Parts(self._ageless()))
+            counted += win_curve.ClosingTally(parts=self._ageless())
         else:
             counted = tables.closings(self.reader, self.condition, self.frame, period, self.start)
         return win_curve.curve_of(counted, self.frame, period)
@@ -167,10 +168,7 @@ class Metrics:
     def _velocity(self, period: Period | None) -> VelocityTally:
         check_period(period)
         counted, ageless = velocity.tally(self._facts(self.start), period, self.frame), self._ageless()
-        closing = counted.closing + win_curve.ClosingTally(parts=Parts(ageless))
-        # Without a start a deal has no cycle, and is won or open nevertheless.
-        wins = win_rate.tally(self.deals(), period, self.frame) if ageless else counted.wins
-        return attrs.evolve(counted, wins=wins, closing=closing, undated={**counted.undated, **ageless})
+        return counted.beside(win_rate.tally(self.deals(), period, self.frame), ageless) if ageless.n else counted
 
     # ---------------------------------------------------------------------------------------------------------- stages
 
