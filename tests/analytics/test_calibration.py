@@ -104,6 +104,13 @@ FORECASTS = st.lists(
 )
 
 
+def test_the_calibration_of_stages_says_that_it_judges_what_they_say_now() -> None:
+    judged = stage_calibration(Journeys.of(*apart([journey("甲", ("new", 0), ("won", 9))]), STAGES, FRAME))
+    assert ["now" in note for note in judged.brier.notes] == [True]
+    assert judged.table[0].observed.notes == judged.brier.notes
+    assert calibration([(HALF, "won")], FRAME).brier.notes == ()
+
+
 @pytest.mark.law
 @given(FORECASTS, st.integers(1, 20), st.sampled_from(["narrow", "broad"]))
 def test_the_score_is_reliability_less_resolution_plus_uncertainty(

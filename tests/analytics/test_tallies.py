@@ -134,6 +134,17 @@ def test_ids_are_listed_only_if_the_frame_asks(tallying: Tallying, telling: Tell
     assert listed
 
 
+@given(FACTS)
+@pytest.mark.law
+def test_every_metric_lists_the_ids_behind_it_where_the_frame_asks(facts: list[DealFact]) -> None:
+    asked = attrs.evolve(IN_EUR, members=True)
+    for name, (tallying, telling) in TALLIES.items():
+        for metric in metrics_in(telling(tallying(facts, asked), asked)):
+            assert metric.members is not None, (name, metric.name)
+            assert {id for ids in metric.members.values() for id in ids} <= set(range(len(facts))), name
+            assert len({id for ids in metric.members.values() for id in ids}) >= metric.n, (name, metric.name)
+
+
 @each_tally
 def test_a_tally_does_not_add_up_with_anything_else(tallying: Tallying, telling: Telling) -> None:
     assert tallying([], FRAME).__add__(1) is NotImplemented

@@ -11,10 +11,11 @@ import pytest
 
 from crmkit import CRM, F, Money, Period
 from crmkit.app.metrics import Metrics
-from crmkit.errors import CurrencyMismatch, Denied, InvalidQuery, NotFound, UsageError
+from crmkit.errors import CurrencyMismatch, Denied, InvalidQuery, InvalidValue, NotFound, UsageError
 from crmkit.schema.types import Date
 from crmkit.testing import FakeClock
 from crmkit.values.rates import Rates
+from tests.analytics.made import metrics_in
 from tests.staff import ADMIN, hire
 
 YEAR = Period.year(2024)
@@ -152,7 +153,7 @@ def test_a_metric_over_nothing_is_no_value(crm: CRM) -> None:
             metrics.funnel().overall,
             metrics.velocity().velocity,
             metrics.cycle().median,
-            metrics.stock_ratio("new", "won"),
+            metrics.stock_ratio("new", "qualified"),
             metrics.flow_conversion("new", YEAR),
             metrics.cohort_conversion("new", YEAR),
             metrics.stage_forecast().total,
@@ -163,6 +164,19 @@ def test_a_metric_over_nothing_is_no_value(crm: CRM) -> None:
             metrics.backtest(2).mae,
         ):
             assert (metric.n, metric.value) == (0, None), metric
+
+
+def test_a_pipeline_without_stages_has_figures_of_nothing(crm: CRM) -> None:
+    with crm.session(ADMIN) as me:
+        me.pipelines.create(name="空")
+        metrics = me.metrics("空")
+        for order in ("now", "then"):
+            assert [(step.name, step.reached.n, step.reached.value) for step in metrics.funnel(order=order).steps] == [
+                ("Won", 0, None)
+            ]
+        same_funnels(metrics, None)
+        assert (metrics.stage_forecast().total.n, metrics.dwell()) == (0, ())
+        assert metrics.calibration().brier.n == 0
 
 
 def test_lost_deals_add_nothing_to_a_forecast(crm: CRM) -> None:
@@ -188,6 +202,61 @@ def test_a_split_deal_counts_once(crm: CRM) -> None:
         found = me.metrics().attainment(quotas, YEAR, team_quota=Money(200, "EUR"))
         assert found.team.value == 0.5
         assert {user: metric.value for user, metric in found.owners.items()} == {ana: 0.7, bo: 0.3}
+
+
+def test_a_quota_is_of_a_user_however_they_are_told(crm: CRM) -> None:
+    bo = hire(crm, "bo@acme.example", "rep")
+    quota = Money(200, "EUR")
+    with crm.session(ADMIN) as me:
+        me.deals.move(me.deals.create(name="mine", amount=Money(100, "EUR")), to="won")
+        metrics, ana = me.metrics(), me.users.get(me.actor.id)
+        for told in (ana.id, str(ana.id), ADMIN, ADMIN.upper(), ana, me.actor):
+            owners = metrics.attainment({told: quota, bo: quota}, YEAR).owners
+            assert {user: metric.value for user, metric in owners.items()} == {ana.id: 0.5, bo: None}
+        for stranger in ("王芳", str(me.stages.one(name="won").id), me.stages.one(name="won").id, None):
+            with pytest.raises(NotFound) as error:
+                metrics.attainment({stranger: quota}, YEAR)
+            assert error.value.code == "unknown_user"
+        with pytest.raises(UsageError) as twice:
+            metrics.attainment({ana.id: quota, ADMIN: quota}, YEAR)
+        assert twice.value.code == "bad_quotas"
+    with crm.session("bo@acme.example") as rep:
+        assert rep.metrics().attainment({bo: quota}, YEAR).owners.keys() == {bo}
+
+
+def test_every_figure_lists_the_ids_behind_it_where_it_is_asked_to(busy: CRM) -> None:
+    with busy.session(ADMIN) as me:
+        for metrics in (me.metrics(members=True), me.metrics(members=True, start="engaged_on")):
+            asked = (
+                metrics.win_curve(), metrics.cycle(), metrics.velocity(), metrics.funnel(), metrics.weighted(),
+                metrics.dwell(), metrics.calibration(), metrics.stage_forecast(mature=9, floor=1),
+                metrics.stage_forecast(odds="curve"), metrics.stock_ratio("new", "qualified"),
+                metrics.flow_conversion("new", YEAR), metrics.cohort_curve("new", YEAR).at(9),
+                metrics.attainment({ADMIN: Money(9, "EUR")}, YEAR), metrics.backtest(3), metrics.categories(),
+            )  # fmt: skip
+            for metric in metrics_in(asked):
+                assert metric.members is not None, metric
+                for part in ("numerator", "denominator"):
+                    if part in metric.members:
+                        assert len(metric.members[part]) == getattr(metric, part, None), metric
+            cycle = metrics.cycle().mean
+            assert cycle.members is not None
+            assert len(cycle.members["won"]) == cycle.n
+            assert {part: len(ids) for part, ids in cycle.members.items() if part != "won"} == cycle.excluded
+            assert cycle.n + sum(cycle.excluded.values()) == me.deals.count()
+            unlisted = attrs.evolve(metrics, frame=attrs.evolve(metrics.frame, members=False))
+            assert plain(metrics.cycle()) == plain(unlisted.cycle())
+
+
+def test_what_a_figure_counts_and_leaves_out_is_all_there_is(busy: CRM) -> None:
+    with busy.session(ADMIN) as me:
+        metrics, whole = me.metrics(), me.deals.count()
+        velocity, weighted = metrics.velocity(YEAR, "closed"), metrics.weighted()
+        owner = metrics.attainment({ADMIN: Money(9, "EUR")}, YEAR).owners[me.actor.id]
+        figures = [velocity.velocity, velocity.opportunities, velocity.average_won_value, *weighted.months, owner]
+        assert len(weighted.months) > 1
+        for metric in [*figures, metrics.velocity(YEAR).opportunities]:
+            assert metric.n + sum(metric.excluded.values()) == whole, metric
 
 
 def test_a_backtest_asks_what_was_known_then(crm: CRM, clock: FakeClock) -> None:
@@ -242,18 +311,20 @@ def test_who_may_not_read_amounts_gets_counts(crm: CRM) -> None:
 
 def test_response_times_leave_out_machines_and_keep_who_waits(crm: CRM, clock: FakeClock) -> None:
     with crm.session(ADMIN) as me:
-        asked = [me.leads.create(name=name) for name in ("Max Muster", "王小明", "Eva Eis")]
+        asked = [me.leads.create(name=name) for name in ("Max Muster", "王小明", "Eva Eis", "Bo Li")]
         captured = asked[0].created_at
         note = {"kind": "email", "subject": "re"}
         me.activities.create(**note, lead=asked[0], at=captured + timedelta(seconds=9), automatic=True)
         me.activities.create(**note, lead=asked[0], at=captured + timedelta(minutes=4))
         me.activities.create(**note, lead=asked[1], at=asked[1].created_at + timedelta(hours=2))
         me.activities.create(**note, lead=asked[2], at=captured + timedelta(minutes=1), direction="inbound")
+        soon = captured + timedelta(minutes=3)
+        me.activities.create(kind="call", subject="to make", lead=asked[3], at=soon, due_at=soon)
     clock.move(days=1)
     with crm.session(ADMIN) as me:
         found = me.metrics().response_time()
-        assert (found.within.numerator, found.within.denominator) == (1, 3)
-        assert found.p50.censored == 1
+        assert (found.within.numerator, found.within.denominator) == (1, 4)
+        assert found.p50.censored == 2
 
 
 def test_where_there_are_several_pipelines_stages_belong_to_one(crm: CRM) -> None:
@@ -278,12 +349,50 @@ def test_where_there_are_several_pipelines_stages_belong_to_one(crm: CRM) -> Non
             assert "续约" in (error.value.problems[0].hint or "")
 
 
+NO_DAYS = ("30", float("nan"), float("inf"), -5, True, None)
+PERIODIC: tuple[Callable[[Any, Any], Any], ...] = (
+    *(lambda m, p, name=name: getattr(m, name)(p) for name in (
+        "win_rate", "win_curve", "cycle", "velocity", "funnel", "weighted", "categories", "stage_forecast",
+        "response_time",
+    )),
+    *(lambda m, p, name=name: getattr(m, name)("new", p) for name in (
+        "flow_conversion", "cohort_conversion", "cohort_curve",
+    )),
+    lambda m, p: m.simulate(p, seed=1),
+    lambda m, p: m.coverage(Money(1, "EUR"), p),
+    lambda m, p: m.attainment({}, p),
+)  # fmt: skip
+
+
 def test_what_means_nothing_is_refused(crm: CRM) -> None:
-    refused: list[tuple[type[Exception], Callable[[Any], Any], str]] = [
+    refused: list[tuple[type[Exception], Callable[..., Any], str]] = [
         (NotFound, lambda me: me.metrics("无"), "unknown_pipeline"),
         (NotFound, lambda me: me.metrics().dwell() and me.metrics().stock_ratio("new", "nowhere"), "unknown_stage"),
         (InvalidQuery, lambda me: me.metrics(where="colour == 'red'"), "unknown_field"),
-        (InvalidQuery, lambda me: me.metrics(start="name").win_curve(), "not_a_date"),
+        (UsageError, lambda me: me.metrics().stock_ratio("new", "won"), "unknown_stage"),
+        (UsageError, lambda me: me.metrics().stock_ratio("lost", "new"), "unknown_stage"),
+        *((InvalidQuery, lambda me, s=s: me.metrics(start=s), "not_a_date") for s in ("name", 5)),
+        *((InvalidQuery, lambda me, s=s: me.metrics(start=s), "unknown_field") for s in ("无", "account.created_at")),
+        (InvalidValue, lambda me: me.metrics(currency="xx"), "bad_currency"),
+        (UsageError, lambda me: me.metrics(policy="x"), "unknown_policy"),
+        (UsageError, lambda me: me.metrics(currency="EUR", rates={}), "bad_rates"),
+        *((UsageError, lambda me, ask=ask: ask(me.metrics(), "2024"), "bad_period") for ask in PERIODIC),
+        (UsageError, lambda me: me.metrics().funnel(reaching="furthest"), "unknown_variant"),
+        *((UsageError, lambda me, q=q: me.metrics().coverage(q, YEAR), "not_money") for q in (1000, None)),
+        (UsageError, lambda me: me.metrics().simulate(seed=1, target=5), "not_money"),
+        (UsageError, lambda me: me.metrics().attainment({me.actor.id: 1000}, YEAR), "not_money"),
+        (UsageError, lambda me: me.metrics().attainment({}, YEAR, team_quota=5), "not_money"),
+        (UsageError, lambda me: me.metrics().attainment([], YEAR), "bad_quotas"),
+        *((UsageError, lambda me, f=f: me.metrics().stage_forecast(floor=f), "bad_floor") for f in ("x", -5, None)),
+        *((UsageError, lambda me, x=x: me.metrics().response_time(limit=x), "bad_limit") for x in (5, timedelta(-1))),
+        (UsageError, lambda me: me.metrics().response_time(hours=5), "bad_hours"),
+        (UsageError, lambda me: me.metrics().win_curve().share("Won", 30), "unknown_variant"),
+        *((UsageError, lambda me, d=d: me.metrics().win_curve().share("won", d), "bad_days") for d in NO_DAYS),
+        *((UsageError, lambda me, d=d: me.metrics().cohort_curve("new", YEAR).at(d), "bad_days") for d in NO_DAYS),
+        (UsageError, lambda me: me.metrics().win_curve().share("won", 30, "x"), "bad_level"),
+        (UsageError, lambda me: me.metrics().backtest(1, []), "unknown_variant"),
+        (UsageError, lambda me: me.metrics().backtest(1, "stages", foo=1), "unknown_option"),
+        (UsageError, lambda me: me.metrics().backtest(1, mature=1), "unknown_option"),
         (UsageError, lambda me: me.metrics().backtest(0), "bad_months"),
         (UsageError, lambda me: me.metrics().backtest(1, "guess"), "unknown_variant"),
         (UsageError, lambda me: me.metrics().win_rate(None, "best"), "unknown_variant"),

@@ -122,6 +122,8 @@ def test_a_rep_is_told_of_what_is_theirs(crm: CRM) -> None:
         (lambda me: me.segments.under_followed(10_000), "bad_worklist"),
         (lambda me: me.segments.under_followed(Money(1, "EUR"), on="lead"), "bad_worklist"),
         (lambda me: me.segments.under_followed(Money(1, "EUR"), days="3"), "bad_days"),
+        (lambda me: me.segments.worklist(Money(1, "EUR"), days=-5), "bad_days"),
+        (lambda me: me.segments.worklist(Money(1, "EUR"), days=-5, on="account"), "bad_days"),
         (lambda me: me.segments.rfm(currency="euro"), "bad_currency"),
         (lambda me: me.segments.rfm(monetary="median"), "bad_monetary"),
         (lambda me: me.segments.make_rfm(window="year"), "bad_days"),
@@ -568,7 +570,40 @@ def test_rfm_keeps_currencies_apart_and_to_what_one_may_read(crm: CRM, clock: Fa
         assert [s.id for s in me.segments.rfm(currency="EUR")[1]] == [mine.id]
 
 
+def test_the_mean_of_rfm_is_of_the_deals_that_have_an_amount_in_its_currency(crm: CRM) -> None:
+    bought = {"x": [1000], "y": [150], "z": [200], "u": [300], "v": [400, 400]}
+    with crm.session(ADMIN) as me:
+        won = me.stages.one(name="won").id
+        for name, amounts in bought.items():
+            made = me.accounts.create(name=name)
+            # Nine deals in another currency and two without an amount make nobody's mean smaller.
+            others = [Money(1, "USD")] * 9 + [None] * 2 if name == "x" else []
+            for amount in [*(Money(amount, "EUR") for amount in amounts), *others]:
+                me.deals.create(name="单", account=made, amount=amount, stage=won)
+        cuts, scores = me.segments.rfm(currency="EUR")
+        called = {a.id: a.name for a in me.accounts}
+        assert cuts.value == tuple(map(Decimal, (150, 200, 300, 400)))
+        assert {called[s.id]: s.m for s in scores} == {"x": 5, "y": 1, "z": 2, "u": 3, "v": 4}
+
+
 # ------------------------------------------------------------------------------------------------------------- worklist
+
+
+def test_a_call_about_one_deal_is_one_with_the_account_and_not_about_its_other_deals(
+    crm: CRM, clock: FakeClock
+) -> None:
+    one_euro = Money(1, "EUR")
+    with crm.session(ADMIN) as me:
+        core = account(me, "Core")
+        called, other = (me.deals.create(name=name, account=core, amount=one_euro) for name in ("called", "旁"))
+        earlier = clock.now() - timedelta(hours=1)
+        call = me.activities.create(kind="call", subject="x", deal=called, at=earlier, due_at=earlier)
+        both = [called.name, other.name]
+        assert sorted(item.record.name for item in me.segments.worklist(one_euro)) == both
+        assert [item.record.name for item in me.segments.worklist(one_euro, on="account")] == ["Core"]
+        me.activities.complete(call)  # due and not done it was no contact
+        assert [(i.record.name, i.last_contact) for i in me.segments.worklist(one_euro)] == [("旁", None)]
+        assert me.segments.worklist(one_euro, on="account") == ()
 
 
 def test_the_worklist_is_of_what_is_worth_much_and_forgotten(crm: CRM, clock: FakeClock) -> None:

@@ -111,10 +111,10 @@ def test_times_of_less_than_a_day_are_told_in_hours_and_minutes(selling: Company
 
 
 def test_json_is_the_result_itself(selling: Company) -> None:
-    told = selling("metrics", "funnel", "--format", "json", "--as-of", "2030-01-01T00:00:00+00:00").document
+    told = selling("metrics", "funnel", "--format", "json", "--as-of", "2025-01-01T00:00:00+00:00").document
     with selling.crm.session(CHIEF) as me:
         here = me.metrics().funnel().to_dict()
-    assert (told["name"], told["n"], told["as_of"][:4]) == ("funnel", 5, "2030")
+    assert (told["name"], told["n"], told["as_of"][:4]) == ("funnel", 5, "2025")
     assert [step["reached"]["value"] for step in told["steps"]] == [step["reached"]["value"] for step in here["steps"]]
     dwell = selling("metrics", "dwell", "--format", "json").document
     assert [stage["name"] for stage in dwell] == ["new", "qualified", "提案", "negotiation"]
@@ -362,6 +362,9 @@ def test_without_the_extra_a_chart_is_refused_and_figures_are_not(
         (["win-rate", "--where", ""], "[syntax]"),
         (["response-time", "--where", "amount > 3"], "[unknown_field]"),
         (["win-curve", "--start", "name"], "[not_a_date]"),
+        (["cycle", "--start", "nope"], "[unknown_field]"),
+        (["velocity", "--start", "account.created_at"], "[unknown_field]"),
+        (["win-rate", "--as-of", "9000-01-01T00:00:00+00:00"], "[in_the_future]"),
         (["funnel", "--currency", "EUR"], "[currency_mismatch]"),
         (["funnel", "--rates", "rates.csv"], "[missing] --rates to which currency (add --currency EUR)"),
         (["funnel", "--currency", "EUR", "--rates", "nowhere.csv"], "[cannot_read]"),
@@ -383,6 +386,9 @@ def test_unlike_currencies_are_told_in_one_at_the_rates_of_a_file(selling: Compa
         asked = ("--currency", "EUR", "--rates", str(file), "--policy", policy)
         *_, won = selling("metrics", "funnel", *asked, "--format", "json").document["steps"]
         assert (won["amount"]["value"], won["amount"]["policy"]) == ("25.00 EUR", policy)
+        assert f"amounts in EUR at {policy} rates" in selling("metrics", "funnel", *asked).out
+        head, *_, last = csv.reader(selling("metrics", "funnel", *asked, "--format", "csv").out.splitlines())
+        assert dict(zip(head, last, strict=True))["policy"] == policy
 
 
 @pytest.mark.parametrize(

@@ -239,6 +239,16 @@ def test_a_naive_instant_is_refused_where_the_past_is_asked_for(both: Both) -> N
         assert refusal.value.code == "naive_datetime"
 
 
+def test_what_is_to_come_is_not_read(both: Both) -> None:
+    for crm in both.crms:
+        now = crm.clock.now()
+        with pytest.raises(CrmkitError) as refusal:
+            crm.session(ADMIN, as_of=now + timedelta(days=1))
+        assert (refusal.value.code, refusal.value.fields) == ("in_the_future", ("as_of",))
+        with crm.session(ADMIN, as_of=now) as me:
+            assert me.deals.count() == 0
+
+
 # ------------------------------------------------------------------------------------------------------------ sums
 
 

@@ -86,6 +86,12 @@ def test_who_has_no_known_value_has_no_m() -> None:
     assert [s.m for s in scores(customers, cut_points(customers))] == [None, 1]
 
 
+def test_a_mean_is_of_the_purchases_whose_value_is_known() -> None:
+    some = Purchases("王", 5, 10, Decimal(1000), 2)
+    assert (some.value("mean"), some.value("total")) == (500, 1000)
+    assert Purchases("王", 5, 10, Decimal(1000)).value("mean") == 100
+
+
 def test_conditions_on_means_are_refused() -> None:
     customers = [Purchases(n, n, n, Decimal(n)) for n in range(1, 9)]
     cuts = cut_points(customers, monetary="mean", currency="EUR")

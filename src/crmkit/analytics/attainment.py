@@ -12,11 +12,13 @@ from typing import Any, TypeAlias
 
 import attrs
 
+from crmkit.analytics.asked import check_money
 from crmkit.analytics.facts import DealFact
 from crmkit.analytics.frame import Frame
 from crmkit.analytics.metric import Metric
 from crmkit.analytics.parts import Parts, PartsFold
 from crmkit.analytics.periods import covered, within
+from crmkit.analytics.shares import joined, listed
 from crmkit.analytics.totals import Totals, TotalsFold, money_of, settled
 from crmkit.errors import InvalidValue
 from crmkit.values import Money, Period
@@ -31,14 +33,16 @@ Share: TypeAlias = tuple[Hashable, Fraction]
 class AttainmentTally:
     """What was won in the period: ``won`` each deal once, ``credit`` the amounts by who has which share of them.
 
-    ``deals`` says with how many deals somebody is credited. ``parts`` are ``won`` and ``no_owner`` (won, but credited
-    to nobody), and the reasons ``open``, ``lost``, ``disqualified``, ``no_closed_on`` and ``outside_period``.
+    ``deals`` says with how many deals somebody is credited, ``members`` with which, if asked for. ``parts`` are ``won``
+    and ``no_owner`` (won, but credited to nobody), and the reasons ``open``, ``lost``, ``disqualified``,
+    ``no_closed_on`` and ``outside_period``.
     """
 
     won: Totals = attrs.field(factory=Totals)
     credit: Mapping[Share, Totals] = attrs.field(factory=dict)
     deals: Mapping[Hashable, int] = attrs.field(factory=dict)
     parts: Parts = attrs.field(factory=Parts)
+    members: Mapping[Hashable, frozenset[Hashable]] = attrs.field(factory=dict)
 
     def __add__(self, other: "AttainmentTally") -> "AttainmentTally":
         if not isinstance(other, AttainmentTally):
@@ -47,7 +51,8 @@ class AttainmentTally:
         for share, own in other.credit.items():
             credit[share] = credit.get(share, Totals()) + own
         deals = dict(Counter(self.deals) + Counter(other.deals))
-        return AttainmentTally(self.won + other.won, credit, deals, self.parts + other.parts)
+        members = joined(self.members, other.members)
+        return AttainmentTally(self.won + other.won, credit, deals, self.parts + other.parts, members)
 
 
 @attrs.frozen(kw_only=True)
@@ -76,6 +81,7 @@ def tally(deals: Iterable[DealFact], period: Period | None, frame: Frame) -> Att
     parts, won = PartsFold(frame), TotalsFold()
     credit: dict[Share, TotalsFold] = {}
     credited: dict[Hashable, int] = {}
+    members: dict[Hashable, set[Hashable]] = {}
     for deal in deals:
         part = "open" if deal.outcome == "open" else ended_part(deal, period)
         shares = _shares(deal) if part == "won" else ()
@@ -86,7 +92,11 @@ def tally(deals: Iterable[DealFact], period: Period | None, frame: Frame) -> Att
         for share in shares:
             credit.setdefault(share, TotalsFold()).add(deal.amount, deal.closed_on)
             credited[share[0]] = credited.get(share[0], 0) + 1
-    return AttainmentTally(won.done(), {share: fold.done() for share, fold in credit.items()}, credited, parts.done())
+            if frame.members:
+                members.setdefault(share[0], set()).add(deal.id)
+    credits = {share: fold.done() for share, fold in credit.items()}
+    ids = {owner: frozenset(own) for owner, own in members.items()}
+    return AttainmentTally(won.done(), credits, credited, parts.done(), ids)
 
 
 def attainment_of(
@@ -120,7 +130,8 @@ def attainment_of(
         owners={
             owner: _attained(
                 "credited", worth, counted.deals.get(owner, 0) - without.get(owner, 0), without.get(owner, 0),
-                goals.get(owner, Totals()), {}, common,
+                goals.get(owner, Totals()), _not_of(counted, owner),
+                {**common, "members": _credited(counted, owner, frame)},
             )
             for owner, worth in earned.items()
         },
@@ -138,6 +149,17 @@ def attainment(
     return attainment_of(tally(deals, period, frame), quotas, frame, team_quota, period)
 
 
+def _credited(counted: AttainmentTally, owner: Hashable, frame: Frame) -> dict[str, tuple[Hashable, ...]] | None:
+    ids = counted.members.get(owner)
+    return listed({"credited": ids} if ids else {}, frame)
+
+
+def _not_of(counted: AttainmentTally, owner: Hashable) -> dict[str, int]:
+    """What somebody is not credited with, by reason."""
+    others = counted.won.n - counted.deals.get(owner, 0)
+    return {**counted.parts.without("won", "no_owner"), **({"not_credited": others} if others else {})}
+
+
 def ended_part(deal: DealFact, period: Period | None) -> str:
     """The part of a deal that is not open: its outcome, or why a won one is not in the period."""
     if deal.outcome != "won" or period is None:
@@ -148,7 +170,12 @@ def ended_part(deal: DealFact, period: Period | None) -> str:
 
 
 def goal_of(quota: Money) -> Totals:
-    """A quota as totals, of today. Raises :class:`~crmkit.errors.InvalidValue` with code ``negative_quota``."""
+    """A quota as totals, of today.
+
+    Raises :class:`~crmkit.errors.InvalidValue` with code ``negative_quota``, :class:`~crmkit.errors.UsageError` with
+    code ``not_money``.
+    """
+    check_money(quota, "quota")
     if quota.units < 0:
         raise InvalidValue(f"{quota} is no quota", code="negative_quota", hint="quotas are 0 or more")
     return Totals({(quota.currency, None): quota.units}, 1)

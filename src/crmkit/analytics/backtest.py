@@ -4,7 +4,7 @@ A snapshot holds the facts as they were known then, so a forecast that peeks at 
 fault and not possible here. An error is forecast minus actual: above 0 it promised too much.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from datetime import datetime
 from fractions import Fraction
 from typing import Any, Generic, TypeVar
@@ -105,9 +105,9 @@ def backtest(
 ) -> Backtest:
     """Ask a forecast of each snapshot, and compare. ``frame`` is that of the comparison, ``name`` the forecast's.
 
-    What could not be compared is counted as ``no_forecast`` and ``no_actual``, and for percentages as
-    ``actual_not_above_0``. Raises CurrencyMismatch if forecasts and actuals are not all in one currency; what
-    ``forecast`` raises goes through.
+    The members of the figures are the labels of periods. What could not be compared is counted as ``no_forecast`` and
+    ``no_actual``, and for percentages as ``actual_not_above_0``. Raises CurrencyMismatch if forecasts and actuals are
+    not all in one currency; what ``forecast`` raises goes through.
     """
     rows = sorted(
         (_row(each, forecast(each.facts, each.frame, each.period)) for each in snapshots),
@@ -118,7 +118,15 @@ def backtest(
         "no_forecast": sum(row.forecast is None for row in rows),
         "no_actual": sum(row.forecast is not None and row.actual is None for row in rows),
     }
-    told = _Told(name, attrs.evolve(frame, currency=currency), {why: n for why, n in excluded.items() if n})
+    members: dict[str, list[Hashable]] = {}
+    for row in rows:
+        members.setdefault(_part(row), []).append(row.period.label)
+    told = _Told(
+        name,
+        attrs.evolve(frame, currency=currency),
+        {why: n for why, n in excluded.items() if n},
+        {part: tuple(months) for part, months in members.items()} if frame.members else None,
+    )
     errors = [row.error.units for row in rows if row.error is not None]
     shares = [abs(row.percentage) for row in rows if row.percentage is not None]
     without = len(errors) - len(shares)
@@ -142,6 +150,10 @@ def month_ends(frame: Frame, n: int) -> tuple[tuple[datetime, Period], ...]:
     months = (divmod(today.year * 12 + today.month - 1 - back, 12) for back in range(n, 0, -1))
     periods = [Period.month(year, month + 1, frame.zone) for year, month in months]
     return tuple((period.instants()[0], period) for period in periods)
+
+
+def _part(row: BacktestRow) -> str:
+    return "no_forecast" if row.forecast is None else "no_actual" if row.actual is None else "compared"
 
 
 def _row(snapshot: Snapshot[Any], forecast: Money | None) -> BacktestRow:
@@ -174,6 +186,7 @@ class _Told:
     name: str
     frame: Frame
     excluded: dict[str, int]
+    members: dict[str, tuple[Hashable, ...]] | None
 
     def money(self, what: str, units: Sequence[int]) -> Metric:
         exact = Fraction(sum(units), len(units) * _PER_UNIT) if units else None
@@ -204,6 +217,7 @@ class _Told:
             exact=exact,
             n=n,
             excluded=excluded,
+            members=self.members,
             frame=self.frame,
         )
 

@@ -6,7 +6,7 @@ are grouped by the very probability that was stated. Traps: a score is small whe
 its uncertainty; deals still open have no outcome and are censored, which leaves the quick ones.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Hashable, Iterable, Iterator, Mapping
 from fractions import Fraction
 from typing import Any, Literal
 
@@ -16,7 +16,7 @@ from crmkit.analytics.facts import Outcome
 from crmkit.analytics.frame import Frame
 from crmkit.analytics.journeys import Journeys
 from crmkit.analytics.metric import Metric
-from crmkit.analytics.shares import added, count, one_of, share
+from crmkit.analytics.shares import added, count, joined, listed, one_of, share
 from crmkit.errors import InvalidValue, UsageError
 from crmkit.values.text import shown
 
@@ -38,11 +38,15 @@ Forecast = tuple[Fraction, Outcome]
 
 @attrs.frozen(kw_only=True)
 class CalibrationTally:
-    """How many forecasts there were of each probability, and how many of them came true: ``{p: (n, won)}``."""
+    """How many forecasts there were of each probability, and how many of them came true: ``{p: (n, won)}``.
+
+    ``members`` are the ids behind them by probability and whether they came true, if asked for.
+    """
 
     forecasts: Mapping[Fraction, tuple[int, int]] = attrs.field(factory=dict)
     censored: int = 0
     excluded: Mapping[str, int] = attrs.field(factory=dict)
+    members: Mapping[tuple[Fraction, bool], frozenset[Hashable]] = attrs.field(factory=dict)
 
     @property
     def n(self) -> int:
@@ -65,7 +69,12 @@ class CalibrationTally:
             forecasts=forecasts,
             censored=self.censored + other.censored,
             excluded=added(self.excluded, other.excluded),
+            members=joined(self.members, other.members),
         )
+
+    def ids(self, probabilities: Iterable[Fraction], *, won: bool) -> frozenset[Hashable]:
+        """The ids behind forecasts of these probabilities that came true, or did not."""
+        return frozenset(id for p in probabilities for id in self.members.get((p, won), ()))
 
 
 @attrs.frozen(kw_only=True)
@@ -119,10 +128,12 @@ def calibration(
 def stage_calibration(journeys: Journeys, *, not_won: NotWon = "narrow", bins: int = 10) -> Calibration:
     """The calibration of the stages' own probabilities: each deal counts once for every open stage it was in.
 
+    The probabilities are those that the stages of ``journeys`` state, whatever they said when a deal was there.
     Impossible histories are found and left out.
     """
     counted = tally_stages(journeys, not_won=not_won)
-    return calibration_of(counted, journeys.frame, variant=f"stage_{not_won}", bins=bins)
+    notes = ("judged are the probabilities that stages state now, also of deals that were there when they said others",)
+    return calibration_of(counted, journeys.frame, variant=f"stage_{not_won}", bins=bins, notes=notes)
 
 
 def tally(forecasts: Iterable[Forecast], *, not_won: NotWon = "narrow") -> CalibrationTally:
@@ -154,6 +165,8 @@ def tally_stages(journeys: Journeys, *, not_won: NotWon = "narrow") -> Calibrati
     """One forecast for each deal and each open stage it was in; stages that state none are left out and counted."""
     stated = {stage.id: stage.probability for stage in journeys.stages if stage.kind == "open"}
     excluded: dict[str, int] = {}
+    members: dict[tuple[Fraction, bool], set[Hashable]] = {}
+    left_out = ("open", "disqualified") if not_won == "narrow" else ("open",)
 
     def forecasts() -> Iterator[Forecast]:
         for journey in journeys:
@@ -165,20 +178,27 @@ def tally_stages(journeys: Journeys, *, not_won: NotWon = "narrow") -> Calibrati
                 if probability is None:
                     count(excluded, "no_probability")
                 else:
+                    if journeys.frame.members and journey.deal.outcome not in left_out:
+                        of = probability, journey.deal.outcome == "won"
+                        members.setdefault(of, set()).add(journey.deal.id)
                     yield probability, journey.deal.outcome
 
     counted = tally(forecasts(), not_won=not_won)
-    return attrs.evolve(counted, excluded=added(counted.excluded, excluded))
+    ids = {of: frozenset(own) for of, own in members.items()}
+    return attrs.evolve(counted, excluded=added(counted.excluded, excluded), members=ids)
 
 
-def calibration_of(tally: CalibrationTally, frame: Frame, *, variant: str, bins: int = 10) -> Calibration:
-    """The calibration a tally tells; ``bins`` is how many rows of equal width the table may have.
+def calibration_of(
+    tally: CalibrationTally, frame: Frame, *, variant: str, bins: int = 10, notes: tuple[str, ...] = ()
+) -> Calibration:
+    """The calibration a tally tells; ``bins`` is how many rows of equal width the table may have, ``notes`` are those
+    of all its figures.
 
     Raises UsageError with code ``bad_bins`` unless there are 1 to 100.
     """
     if type(bins) is not int or not 1 <= bins <= 100:
         raise UsageError(f"{shown(bins)} is no number of bins", code="bad_bins", hint="an int from 1 to 100")
-    common: dict[str, Any] = {"frame": frame, "excluded": tally.excluded, "censored": tally.censored}
+    common: dict[str, Any] = {"frame": frame, "excluded": tally.excluded, "censored": tally.censored, "notes": notes}
     n = tally.n
     base = Fraction(tally.won, n) if n else Fraction(0)
     brier = reliability = resolution = Fraction(0)
@@ -188,10 +208,12 @@ def calibration_of(tally: CalibrationTally, frame: Frame, *, variant: str, bins:
         reliability += number * (probability - observed) ** 2
         resolution += number * (observed - base) ** 2
 
+    scored = {**common, "members": _members(tally, tally.forecasts, frame)}
+
     def score(name: str, total: Fraction) -> Metric:
         exact = total / n if n else None
         value = None if exact is None else float(exact)
-        return Metric(name=name, variant=variant, unit="score", value=value, exact=exact, n=n, **common)
+        return Metric(name=name, variant=variant, unit="score", value=value, exact=exact, n=n, **scored)
 
     return Calibration(
         brier=score("brier_score", brier),
@@ -202,6 +224,15 @@ def calibration_of(tally: CalibrationTally, frame: Frame, *, variant: str, bins:
     )
 
 
+def _members(
+    tally: CalibrationTally, said: Collection[Fraction], frame: Frame
+) -> dict[str, tuple[Hashable, ...]] | None:
+    """Whose forecasts of these probabilities came true and whose did not; None of forecasts that are nobody's."""
+    if not tally.members:
+        return None
+    return listed({"won": tally.ids(said, won=True), "not_won": tally.ids(said, won=False)}, frame)
+
+
 def _table(tally: CalibrationTally, variant: str, bins: int, common: dict[str, Any]) -> Iterable[ReliabilityRow]:
     by_bin: dict[int, list[tuple[Fraction, int, int]]] = {}
     for probability, (n, won) in tally.forecasts.items():
@@ -209,11 +240,13 @@ def _table(tally: CalibrationTally, variant: str, bins: int, common: dict[str, A
     for place, rows in sorted(by_bin.items()):
         n = sum(number for _, number, _ in rows)
         exact = sum((probability * number for probability, number, _ in rows), Fraction(0)) / n
+        said = [probability for probability, _, _ in rows]
+        scored = {**common, "members": _members(tally, said, common["frame"])}
         yield ReliabilityRow(
             low=Fraction(place, bins),
             high=Fraction(place + 1, bins),
             mean_forecast=Metric(
-                name="mean_forecast", variant=variant, unit="ratio", value=float(exact), exact=exact, n=n, **common
+                name="mean_forecast", variant=variant, unit="ratio", value=float(exact), exact=exact, n=n, **scored
             ),
-            observed=share("observed_share", variant, sum(won for _, _, won in rows), n, **common),
+            observed=share("observed_share", variant, sum(won for _, _, won in rows), n, **scored),
         )

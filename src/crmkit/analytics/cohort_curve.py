@@ -5,14 +5,16 @@ from typing import Any
 
 import attrs
 
+from crmkit.analytics.asked import check_age
 from crmkit.analytics.clocks import DAY_MICROS
 from crmkit.analytics.conversion import first_entries
 from crmkit.analytics.frame import Frame
 from crmkit.analytics.journeys import Journeys
 from crmkit.analytics.ladder import Order, closed_at, ladder
 from crmkit.analytics.metric import Metric
+from crmkit.analytics.parts import PartsFold
 from crmkit.analytics.periods import covered
-from crmkit.analytics.shares import added
+from crmkit.analytics.shares import added, joined, listed
 from crmkit.analytics.survival import Incidences, aalen_johansen
 from crmkit.values import Period, to_micros
 
@@ -24,10 +26,14 @@ LOST = "lost"
 
 @attrs.frozen(kw_only=True)
 class CohortCurveTally:
-    """How many deals of a cohort reached a later stage, were lost or (``None``) still wait, by microseconds since."""
+    """How many deals of a cohort reached a later stage, were lost or (``None``) still wait, by microseconds since.
+
+    ``members`` are the ids of those ``reached``, ``lost`` and ``waiting``, if asked for.
+    """
 
     outcomes: Mapping[int, Mapping[Hashable, int]] = attrs.field(factory=dict)
     excluded: Mapping[str, int] = attrs.field(factory=dict)
+    members: Mapping[str, frozenset[Hashable]] = attrs.field(factory=dict)
 
     @property
     def n(self) -> int:
@@ -45,7 +51,11 @@ class CohortCurveTally:
         outcomes = {time: dict(counts) for time, counts in self.outcomes.items()}
         for time, counts in other.outcomes.items():
             outcomes[time] = added(outcomes.get(time, {}), counts)
-        return CohortCurveTally(outcomes=outcomes, excluded=added(self.excluded, other.excluded))
+        return CohortCurveTally(
+            outcomes=outcomes,
+            excluded=added(self.excluded, other.excluded),
+            members=joined(self.members, other.members),
+        )
 
 
 @attrs.frozen(kw_only=True)
@@ -59,9 +69,14 @@ class CohortCurve:
     excluded: Mapping[str, int]
     frame: Frame
     period: Period | None = None
+    members: Mapping[str, tuple[Hashable, ...]] | None = None
 
     def at(self, days: float, level: float = 0.95) -> Metric:
-        """The share that went on within so many days, had all been watched so long; None of nothing."""
+        """The share that went on within so many days, had all been watched so long; None of nothing.
+
+        Raises UsageError with code ``bad_days`` or ``bad_level``.
+        """
+        check_age(days)
         return Metric(
             name="stage_conversion",
             variant=f"{self.variant}_{days:g}_days",
@@ -73,6 +88,7 @@ class CohortCurve:
             censored=self.censored,
             interval=self.incidences.interval(REACHED, days, level),
             period=self.period,
+            members=self.members,
         )
 
     def to_dict(self) -> dict[str, Any]:
@@ -107,13 +123,15 @@ def tally(journeys: Journeys, period: Period, *, stage: Hashable, order: Order =
     now = to_micros(journeys.frame.as_of)
     outcomes: dict[int, dict[Hashable, int]] = {}
     excluded: dict[str, int] = {}
+    parts = PartsFold(journeys.frame)
     for journey, entry in first_entries(journeys, period, stage, excluded):
         moves = rungs.moves_on(journey, entry)
         cause: str | None = REACHED if moves else None if journey.deal.outcome == "open" else LOST
         end = min(moves) if moves else now if cause is None else closed_at(journey.spells)
         counts = outcomes.setdefault(end - to_micros(entry.entered), {})
         counts[cause] = counts.get(cause, 0) + 1
-    return CohortCurveTally(outcomes=outcomes, excluded=excluded)
+        parts.add(cause or "waiting", journey.deal.id)
+    return CohortCurveTally(outcomes=outcomes, excluded=excluded, members=parts.done().ids)
 
 
 def cohort_curve_of(tally: CohortCurveTally, variant: str, period: Period | None, frame: Frame) -> CohortCurve:
@@ -127,4 +145,5 @@ def cohort_curve_of(tally: CohortCurveTally, variant: str, period: Period | None
         excluded=tally.excluded,
         frame=frame,
         period=covered(period, frame),
+        members=listed(tally.members, frame),
     )

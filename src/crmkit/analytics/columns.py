@@ -70,7 +70,7 @@ class Begins:
 
 def begins(draft: Draft, start: str, zone_name: str) -> Begins:
     """The age of deals by a field. Raises InvalidQuery (``not_a_date``)."""
-    column = draft.binder.column(tuple(start.split(".")), "deal")
+    column = draft.binder.column((start,), "deal")
     value = column.scalar(draft.context, draft.source)[0]
     never = (value.is_(None), literal(NEVER, BigInteger))
     if isinstance(column.field.type, Date):

@@ -18,7 +18,7 @@ from crmkit.analytics.journeys import Journey, Journeys
 from crmkit.analytics.ladder import Order, ladder
 from crmkit.analytics.metric import Metric
 from crmkit.analytics.periods import covered
-from crmkit.analytics.shares import added, bounds_of, count, share, sorted_ids
+from crmkit.analytics.shares import added, bounds_of, count, joined, listed, share
 from crmkit.errors import UsageError
 from crmkit.values import Period, to_micros
 from crmkit.values.text import shown
@@ -40,15 +40,20 @@ __all__ = [
 
 @attrs.frozen(kw_only=True)
 class StockTally:
-    """How many open deals are in each stage now."""
+    """How many open deals are in each stage now; ``members`` are their ids, if asked for."""
 
     stages: Mapping[Hashable, int] = attrs.field(factory=dict)
     excluded: Mapping[str, int] = attrs.field(factory=dict)
+    members: Mapping[Hashable, frozenset[Hashable]] = attrs.field(factory=dict)
 
     def __add__(self, other: "StockTally") -> "StockTally":
         if not isinstance(other, StockTally):
             return NotImplemented
-        return StockTally(stages=added(self.stages, other.stages), excluded=added(self.excluded, other.excluded))
+        return StockTally(
+            stages=added(self.stages, other.stages),
+            excluded=added(self.excluded, other.excluded),
+            members=joined(self.members, other.members),
+        )
 
 
 @attrs.frozen(kw_only=True)
@@ -64,14 +69,12 @@ class ConversionTally:
     def __add__(self, other: "ConversionTally") -> "ConversionTally":
         if not isinstance(other, ConversionTally):
             return NotImplemented
-        parts = dict.fromkeys([*self.members, *other.members])
-        nobody: frozenset[Hashable] = frozenset()
         return ConversionTally(
             moved=self.moved + other.moved,
             there=self.there + other.there,
             censored=self.censored + other.censored,
             excluded=added(self.excluded, other.excluded),
-            members={part: self.members.get(part, nobody) | other.members.get(part, nobody) for part in parts},
+            members=joined(self.members, other.members),
         )
 
 
@@ -80,11 +83,12 @@ class ConversionTally:
 
 def stock_ratio(deals: Iterable[DealFact], frame: Frame, *, stage: Hashable, onward: Hashable) -> Metric:
     """Open deals in the stage ``onward`` for each in ``stage`` now; see :func:`stock_ratio_of`."""
-    return stock_ratio_of(tally_stock(deals), frame, stage=stage, onward=onward)
+    return stock_ratio_of(tally_stock(deals, frame), frame, stage=stage, onward=onward)
 
 
-def tally_stock(deals: Iterable[DealFact]) -> StockTally:
+def tally_stock(deals: Iterable[DealFact], frame: Frame | None = None) -> StockTally:
     """The open deals of each stage; left out are the ``closed`` and those in ``no_stage``."""
+    members: dict[Hashable, set[Hashable]] = {}
     stages: dict[Hashable, int] = {}
     excluded: dict[str, int] = {}
     for deal in deals:
@@ -94,7 +98,10 @@ def tally_stock(deals: Iterable[DealFact]) -> StockTally:
             count(excluded, "no_stage")
         else:
             count(stages, deal.stage)
-    return StockTally(stages=stages, excluded=excluded)
+            if frame is not None and frame.members:
+                members.setdefault(deal.stage, set()).add(deal.id)
+    ids = {stage: frozenset(own) for stage, own in members.items()}
+    return StockTally(stages=stages, excluded=excluded, members=ids)
 
 
 def stock_ratio_of(tally: StockTally, frame: Frame, *, stage: Hashable, onward: Hashable) -> Metric:
@@ -115,6 +122,9 @@ def stock_ratio_of(tally: StockTally, frame: Frame, *, stage: Hashable, onward: 
         numerator=there,
         denominator=here,
         excluded=tally.excluded,
+        members=listed(
+            {"numerator": tally.members.get(onward, ()), "denominator": tally.members.get(stage, ())}, frame
+        ),
         frame=frame,
         notes=("a ratio of two stocks, not a conversion",),
     )
@@ -197,7 +207,7 @@ def conversion_of(tally: ConversionTally, variant: str, period: Period, frame: F
         excluded=tally.excluded,
         period=covered(period, frame),
         notes=("the period is not over",) if running else (),
-        members={part: sorted_ids(ids) for part, ids in tally.members.items()} if frame.members else None,
+        members=listed(tally.members, frame),
     )
 
 

@@ -17,6 +17,7 @@ from crmkit.analytics.frame import Frame
 from crmkit.analytics.journeys import Journeys
 from crmkit.analytics.ladder import ladder
 from crmkit.analytics.metric import Interval, Metric
+from crmkit.analytics.parts import Parts, PartsFold
 from crmkit.analytics.proportion import critical
 from crmkit.analytics.quantile import mean
 from crmkit.analytics.shares import added, count, one_of
@@ -30,10 +31,14 @@ Stay = Literal["first", "latest", "cumulative"]
 
 @attrs.frozen(kw_only=True)
 class DwellTally:
-    """How many deals stayed so many microseconds in each stage: ``{stage: {microseconds: (completed, lasting)}}``."""
+    """How many deals stayed so many microseconds in each stage: ``{stage: {microseconds: (completed, lasting)}}``.
+
+    ``parts`` are, for each stage, those ``completed`` and ``lasting``.
+    """
 
     stays: Mapping[Hashable, Mapping[int, tuple[int, int]]] = attrs.field(factory=dict)
     excluded: Mapping[str, int] = attrs.field(factory=dict)
+    parts: Mapping[Hashable, Parts] = attrs.field(factory=dict)
 
     def __add__(self, other: "DwellTally") -> "DwellTally":
         if not isinstance(other, DwellTally):
@@ -44,7 +49,10 @@ class DwellTally:
             for micros, (completed, lasting) in times.items():
                 before = own.get(micros, (0, 0))
                 own[micros] = (before[0] + completed, before[1] + lasting)
-        return DwellTally(stays=stays, excluded=added(self.excluded, other.excluded))
+        parts = dict(self.parts)
+        for stage, counted in other.parts.items():
+            parts[stage] = parts.get(stage, Parts()) + counted
+        return DwellTally(stays=stays, excluded=added(self.excluded, other.excluded), parts=parts)
 
 
 @attrs.frozen(kw_only=True)
@@ -78,6 +86,7 @@ def tally(journeys: Journeys, *, stay: Stay = "cumulative") -> DwellTally:
     now = to_micros(journeys.frame.as_of)
     stays: dict[Hashable, dict[int, tuple[int, int]]] = {}
     excluded: dict[str, int] = {}
+    parts: dict[Hashable, PartsFold] = {}
     for journey in journeys:
         if journey.left_out:
             count(excluded, journey.left_out)
@@ -86,7 +95,11 @@ def tally(journeys: Journeys, *, stay: Stay = "cumulative") -> DwellTally:
             times = stays.setdefault(stage, {})
             completed, lasting = times.get(micros, (0, 0))
             times[micros] = (completed + (not lasts), lasting + lasts)
-    return DwellTally(stays=stays, excluded=excluded)
+            if stage not in parts:
+                parts[stage] = PartsFold(journeys.frame)
+            parts[stage].add("lasting" if lasts else "completed", journey.deal.id)
+    done = {stage: fold.done() for stage, fold in parts.items()}
+    return DwellTally(stays=stays, excluded=excluded, parts=done)
 
 
 def _stays(spells: Iterable[Spell], now: int, stay: Stay) -> dict[Hashable, tuple[int, bool]]:
@@ -110,7 +123,8 @@ def stage_dwell_of(
     for stage in ladder(stages, "now").rungs:
         times = tally.stays.get(stage.id, {})
         curve = kaplan_meier({micros / DAY_MICROS: ends for micros, ends in times.items()})
-        more: dict[str, Any] = {"unit": "days", "frame": frame, "excluded": tally.excluded}
+        members = tally.parts.get(stage.id, Parts()).members(frame)
+        more: dict[str, Any] = {"unit": "days", "frame": frame, "excluded": tally.excluded, "members": members}
         naive = mean({micros: completed for micros, (completed, _) in times.items()})
         exact = None if naive is None else naive / DAY_MICROS
         found.append(

@@ -17,7 +17,7 @@ from crmkit.analytics.journeys import Journeys
 from crmkit.analytics.ladder import Order, Reaching, ladder
 from crmkit.analytics.metric import Metric
 from crmkit.analytics.periods import covered
-from crmkit.analytics.shares import added, bounds_of, count, one_of, share, sorted_ids
+from crmkit.analytics.shares import added, bounds_of, count, listed, one_of, share
 from crmkit.analytics.totals import Totals, TotalsFold, settled
 from crmkit.values import Money, Period, local_date, to_micros, zone
 
@@ -34,7 +34,8 @@ class StepTally:
     """What a step of a funnel rests on.
 
     ``outcomes`` counts the deals that reached it by what they are now, ``onward`` those of them that reached the next
-    step too, ``from_first`` those that reached the first step too. ``members`` are the ids, if asked for.
+    step too, ``from_first`` those that reached the first step too. ``members`` are the ids, if asked for,
+    ``onward_ids`` and ``first_ids`` those of ``onward`` and ``from_first``.
     """
 
     outcomes: Mapping[Outcome, int] = attrs.field(factory=dict)
@@ -42,6 +43,8 @@ class StepTally:
     from_first: int = 0
     amounts: Totals = attrs.field(factory=Totals)
     members: frozenset[Hashable] = frozenset()
+    onward_ids: frozenset[Hashable] = frozenset()
+    first_ids: frozenset[Hashable] = frozenset()
 
     @property
     def reached(self) -> int:
@@ -57,6 +60,8 @@ class StepTally:
             from_first=self.from_first + other.from_first,
             amounts=self.amounts + other.amounts,
             members=self.members | other.members,
+            onward_ids=self.onward_ids | other.onward_ids,
+            first_ids=self.first_ids | other.first_ids,
         )
 
 
@@ -232,6 +237,8 @@ class _StepFold:
         self.onward = self.from_first = 0
         self.totals = TotalsFold()
         self.members: set[Hashable] = set()
+        self.onward_ids: set[Hashable] = set()
+        self.first_ids: set[Hashable] = set()
 
     def add(self, deal: DealFact, spell: Spell | None, *, onward: bool, from_first: bool) -> None:
         count(self.outcomes, deal.outcome)
@@ -240,6 +247,10 @@ class _StepFold:
         self.totals.add(*self._amount(deal, spell))
         if self.frame.members:
             self.members.add(deal.id)
+            if onward:
+                self.onward_ids.add(deal.id)
+            if from_first:
+                self.first_ids.add(deal.id)
 
     def _amount(self, deal: DealFact, spell: Spell | None) -> tuple[Money | None, date | None]:
         if self.amounts == "then" and spell is not None:
@@ -253,6 +264,8 @@ class _StepFold:
             from_first=self.from_first,
             amounts=self.totals.done(),
             members=frozenset(self.members),
+            onward_ids=frozenset(self.onward_ids),
+            first_ids=frozenset(self.first_ids),
         )
 
 
@@ -274,7 +287,7 @@ def funnel_of(
     frame = settled(frame, *(step.amounts for step in tally.steps.values()))
     rungs: list[tuple[Hashable | None, str]] = [(rung.id, rung.name) for rung in ladder(stages, order).rungs]
     rungs.append((WON, "Won"))
-    first = tally.steps.get(rungs[0][0], StepTally()).reached
+    first = tally.steps.get(rungs[0][0], StepTally())
     steps = []
     for key, name in rungs:
         step = tally.steps.get(key, StepTally())
@@ -285,10 +298,8 @@ def funnel_of(
                 name=name,
                 reached=_reached(step, tally.n, variant, frame, more),
                 amount=_amount(step, f"{variant}_amount_{amounts}", frame, more),
-                onward=(
-                    None if key is WON else share("funnel_onward", variant, step.onward, step.reached, frame, **more)
-                ),
-                overall=share("funnel_overall", variant, step.from_first, first, frame, **more),
+                onward=None if key is WON else _onward(step, variant, frame, more),
+                overall=_overall(step, first, variant, frame, more),
                 outcomes=step.outcomes,
             )
         )
@@ -310,9 +321,19 @@ def _reached(step: StepTally, n: int, variant: str, frame: Frame, more: dict[str
         value=step.reached if n else None,
         n=n,
         frame=frame,
-        members={"reached": sorted_ids(step.members)} if frame.members else None,
+        members=listed({"reached": step.members}, frame),
         **more,
     )
+
+
+def _onward(step: StepTally, variant: str, frame: Frame, more: dict[str, Any]) -> Metric:
+    members = listed({"numerator": step.onward_ids, "denominator": step.members}, frame)
+    return share("funnel_onward", variant, step.onward, step.reached, frame, members=members, **more)
+
+
+def _overall(step: StepTally, first: StepTally, variant: str, frame: Frame, more: dict[str, Any]) -> Metric:
+    members = listed({"numerator": step.first_ids, "denominator": first.members}, frame)
+    return share("funnel_overall", variant, step.from_first, first.reached, frame, members=members, **more)
 
 
 def _amount(step: StepTally, variant: str, frame: Frame, more: dict[str, Any]) -> Metric:
@@ -326,5 +347,6 @@ def _amount(step: StepTally, variant: str, frame: Frame, more: dict[str, Any]) -
         exact=step.amounts.worth(frame) if counted else None,
         n=counted,
         frame=frame,
+        members=listed({"reached": step.members}, frame),
         **{**more, "excluded": excluded},
     )

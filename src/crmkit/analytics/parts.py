@@ -37,6 +37,14 @@ class Parts:
         """How many are in each part but those: what was excluded, by reason."""
         return {part: number for part, number in sorted(self.counts.items()) if part not in counted}
 
+    def moved(self, part: str, other: "Parts") -> "Parts":
+        """The same, where those of a part that are in ``other`` are in the parts they have there."""
+        counts, ids = Counter(self.counts), dict(self.ids)
+        counts[part] -= other.n
+        if part in ids:
+            ids[part] = ids[part].difference(*other.ids.values())
+        return Parts(dict(+counts), {key: own for key, own in ids.items() if own}) + other
+
     def members(self, frame: Frame) -> dict[str, tuple[Hashable, ...]] | None:
         """The ids of each part in the order of their texts, if the frame asks for them."""
         return {part: tuple(sorted(ids, key=str)) for part, ids in sorted(self.ids.items())} if frame.members else None

@@ -3,6 +3,7 @@
 import math
 from statistics import NormalDist
 
+from crmkit.analytics.asked import is_number
 from crmkit.analytics.metric import Interval
 from crmkit.errors import InvalidValue, UsageError
 from crmkit.values.text import shown
@@ -38,6 +39,6 @@ def critical(level: float) -> float:
 
     Raises :class:`~crmkit.errors.UsageError` with code ``bad_level`` unless it lies between 0 and 1.
     """
-    if not 0 < level < 1:
+    if not is_number(level) or not 0 < level < 1:
         raise UsageError(f"{shown(level)} is no level of an interval", code="bad_level", hint="between 0 and 1: 0.95")
     return NormalDist().inv_cdf((1 + level) / 2)

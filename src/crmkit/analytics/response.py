@@ -13,6 +13,7 @@ from typing import Any, Literal
 
 import attrs
 
+from crmkit.analytics.asked import check_hours, check_limit
 from crmkit.analytics.clocks import DAY_MICROS
 from crmkit.analytics.frame import Frame
 from crmkit.analytics.metric import Metric
@@ -21,7 +22,6 @@ from crmkit.analytics.periods import covered
 from crmkit.analytics.quantile import mean
 from crmkit.analytics.shares import bounds_of, one_of, share
 from crmkit.analytics.survival import Curve, kaplan_meier
-from crmkit.errors import UsageError
 from crmkit.values import Period, from_micros, to_micros
 from crmkit.values.business_hours import BusinessHours
 
@@ -141,11 +141,11 @@ def tally(
 
     ``answer``: the first outbound ``attempt`` of a person, or the first that reached somebody (``contact``). What was
     before the capture, or after the frame's instant, answers nothing. With ``hours`` only opening time counts.
-    Raises UsageError with code ``unknown_variant`` or ``bad_limit``.
+    Raises UsageError with code ``unknown_variant``, ``bad_limit`` or ``bad_hours``.
     """
     one_of(answer, Answer, "answer")
-    if limit < timedelta(0):
-        raise UsageError("a limit cannot be less than no time", code="bad_limit", hint="for example five minutes")
+    check_limit(limit)
+    check_hours(hours)
     now, (first, after) = to_micros(frame.as_of), bounds_of(period, frame)
     captured = {lead.id: to_micros(lead.captured_at) for lead in leads}
     answers = _answers(attempts, captured, answer, now)

@@ -14,7 +14,7 @@ from crmkit.errors import UsageError
 from crmkit.values import Period, to_micros
 from crmkit.values.text import shown
 
-__all__ = ["added", "bounds_of", "count", "one_of", "share", "sorted_ids"]
+__all__ = ["added", "bounds_of", "count", "joined", "listed", "one_of", "share", "sorted_ids"]
 
 K = TypeVar("K", bound=Hashable)
 
@@ -73,6 +73,21 @@ def bounds_of(period: Period | None, frame: Frame) -> tuple[float, float]:
         return -math.inf, math.inf
     first, after = attrs.evolve(period, zone=frame.zone).instants()
     return to_micros(first), to_micros(after)
+
+
+def joined(
+    one: Mapping[K, frozenset[Hashable]], other: Mapping[K, frozenset[Hashable]]
+) -> dict[K, frozenset[Hashable]]:
+    """The ids of two mappings together."""
+    total = dict(one)
+    for key, ids in other.items():
+        total[key] = total.get(key, frozenset()) | ids
+    return total
+
+
+def listed(members: Mapping[str, Iterable[Hashable]], frame: Frame) -> dict[str, tuple[Hashable, ...]] | None:
+    """The ids of each part, in an order that does not depend on how they came, if the frame asks for them."""
+    return {part: sorted_ids(ids) for part, ids in members.items()} if frame.members else None
 
 
 def sorted_ids(ids: Iterable[Hashable]) -> tuple[Hashable, ...]:

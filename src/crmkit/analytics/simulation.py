@@ -14,6 +14,7 @@ from typing import Any
 
 import attrs
 
+from crmkit.analytics.asked import check_money
 from crmkit.analytics.facts import DealFact
 from crmkit.analytics.frame import Frame
 from crmkit.analytics.metric import Metric
@@ -83,13 +84,15 @@ def simulate(
     ids as texts. Overdue deals are left out (``overdue``), and those closed or without a day, a probability or an
     amount, as :mod:`~crmkit.analytics.weighted` does. Takes ``runs`` times deals draws (ten million a second or two).
 
-    Raises UsageError with code ``bad_seed`` or ``bad_runs`` (1 to a million), InvalidValue with code
+    Raises UsageError with code ``bad_seed``, ``bad_runs`` (1 to a million) or ``not_money``, InvalidValue with code
     ``bad_probability``, and CurrencyMismatch.
     """
     if type(seed) is not int:
         raise UsageError(f"{shown(seed)} is no seed", code="bad_seed", hint="an int")
     if type(runs) is not int or not 1 <= runs <= _MOST_RUNS:
         raise UsageError(f"{shown(runs)} is no number of runs", code="bad_runs", hint="an int from 1 to a million")
+    if target is not None:
+        check_money(target, "target")
     counted, parts = _chosen(deals, period, frame)
     frame = settled(frame, _totals(counted, target))
     if target is not None and target.currency != frame.currency:

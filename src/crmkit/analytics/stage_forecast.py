@@ -17,7 +17,7 @@ from crmkit.analytics.journeys import Journeys
 from crmkit.analytics.ladder import closed_at, ladder
 from crmkit.analytics.metric import Metric
 from crmkit.analytics.parts import Parts
-from crmkit.analytics.shares import added, count, one_of, share
+from crmkit.analytics.shares import added, count, joined, listed, one_of, share
 from crmkit.analytics.survival import aalen_johansen
 from crmkit.analytics.weighted import WeightedPipeline, WeightedTally, pipeline_of
 from crmkit.analytics.weighted import tally as tally_weighted
@@ -53,13 +53,15 @@ class History:
     """What became of the deals that entered a stage.
 
     Of the ``matured`` ones ``won`` were won; ``young`` ones have not had their time. ``ends`` counts all of them by
-    microseconds since they first entered: ``{time: {"won": n, "lost": n, None: still open}}``.
+    microseconds since they first entered: ``{time: {"won": n, "lost": n, None: still open}}``. ``members`` are the
+    ids of those ``won``, ``matured`` and ``young``, if asked for.
     """
 
     won: int = 0
     matured: int = 0
     young: int = 0
     ends: Mapping[int, Mapping[Hashable, int]] = attrs.field(factory=dict)
+    members: Mapping[str, frozenset[Hashable]] = attrs.field(factory=dict)
 
     def __add__(self, other: "History") -> "History":
         if not isinstance(other, History):
@@ -68,7 +70,11 @@ class History:
         for time, counts in other.ends.items():
             ends[time] = added(ends.get(time, {}), counts)
         return History(
-            won=self.won + other.won, matured=self.matured + other.matured, young=self.young + other.young, ends=ends
+            won=self.won + other.won,
+            matured=self.matured + other.matured,
+            young=self.young + other.young,
+            ends=ends,
+            members=joined(self.members, other.members),
         )
 
 
@@ -142,7 +148,7 @@ def stage_forecast(
     """The forecast of the open deals expected to close in the period (None: ever), from what became of all deals.
 
     Impossible histories are found and left out of the history; their open deals are forecast like others. Raises
-    UsageError with code ``unknown_variant`` or ``bad_days``, and CurrencyMismatch.
+    UsageError with code ``unknown_variant``, ``bad_days`` or ``bad_floor``, and CurrencyMismatch.
     """
     stages, frame = journeys.stages, journeys.frame
     history = tally_history(journeys, mature=mature, ends=odds == "curve")
@@ -161,7 +167,9 @@ def tally_history(journeys: Journeys, *, mature: int = 90, ends: bool = True) ->
     if type(mature) is not int or mature < 0:
         raise UsageError(f"{shown(mature)} is no number of days", code="bad_days", hint="an int from 0 up")
     now = to_micros(journeys.frame.as_of)
-    folds = {rung.id: _HistoryFold({} if ends else None) for rung in ladder(journeys.stages, "now").rungs}
+    folds = {
+        rung.id: _HistoryFold(journeys.frame, {} if ends else None) for rung in ladder(journeys.stages, "now").rungs
+    }
     excluded: dict[str, int] = {}
     for journey in journeys:
         if journey.left_out:
@@ -175,18 +183,23 @@ def tally_history(journeys: Journeys, *, mature: int = 90, ends: bool = True) ->
             entries.setdefault(spell.stage, to_micros(spell.entered))
         for stage, entered in entries.items():
             if stage in folds:
-                folds[stage].add(cause, end - entered, mature=entered <= now - mature * DAY_MICROS)
+                folds[stage].add(journey.deal.id, cause, end - entered, mature=entered <= now - mature * DAY_MICROS)
     return HistoryTally(stages={stage: fold.done() for stage, fold in folds.items()}, excluded=excluded)
 
 
 class _HistoryFold:
     """A stage on its way into a :class:`History`."""
 
-    def __init__(self, ends: dict[int, dict[Hashable, int]] | None) -> None:
+    def __init__(self, frame: Frame, ends: dict[int, dict[Hashable, int]] | None) -> None:
         self.won = self.matured = self.young = 0
         self.ends = ends
+        self.members: dict[str, set[Hashable]] = {}
+        self.listed = frame.members
 
-    def add(self, cause: str | None, micros: int, *, mature: bool) -> None:
+    def add(self, deal: Hashable, cause: str | None, micros: int, *, mature: bool) -> None:
+        if self.listed:
+            for part in (*(["won"] if mature and cause == WON else []), "matured" if mature else "young"):
+                self.members.setdefault(part, set()).add(deal)
         if self.ends is not None:
             counts = self.ends.setdefault(micros, {})
             counts[cause] = counts.get(cause, 0) + 1
@@ -197,7 +210,8 @@ class _HistoryFold:
             self.young += 1
 
     def done(self) -> History:
-        return History(won=self.won, matured=self.matured, young=self.young, ends=self.ends or {})
+        members = {part: frozenset(ids) for part, ids in self.members.items()}
+        return History(won=self.won, matured=self.matured, young=self.young, ends=self.ends or {}, members=members)
 
 
 def odds_of(
@@ -207,9 +221,13 @@ def odds_of(
 
     ``matured``: won of all that entered long enough ago, by count, with the interval of Wilson; at least ``floor`` must
     have matured. ``curve``: the share won in the end by Aalen and Johansen, lost competing and open censored; at least
-    ``floor`` must have closed. Raises UsageError with code ``unknown_variant``.
+    ``floor`` must have closed. Raises UsageError with code ``unknown_variant`` or ``bad_floor``.
     """
     one_of(odds, Odds, "odds")
+    if type(floor) is not int or floor < 0:
+        raise UsageError(
+            f"{shown(floor)} is no number of deals", code="bad_floor", field="floor", hint="an int from 0 up"
+        )
     found: dict[Hashable, Metric] = {}
     for stage in ladder(stages, "now").rungs:
         own = history.stages.get(stage.id, History())
@@ -222,8 +240,16 @@ def odds_of(
 
 
 def _matured(history: History, frame: Frame, excluded: Mapping[str, int]) -> tuple[Metric, int]:
+    parts = {"numerator": "won", "denominator": "matured", "censored": "young"}
     metric = share(
-        "win_probability", "matured", history.won, history.matured, frame, censored=history.young, excluded=excluded
+        "win_probability",
+        "matured",
+        history.won,
+        history.matured,
+        frame,
+        censored=history.young,
+        excluded=excluded,
+        members=listed({part: history.members.get(own, ()) for part, own in parts.items()}, frame),
     )
     return metric, history.matured
 
@@ -241,6 +267,9 @@ def _curve(history: History, frame: Frame, excluded: Mapping[str, int]) -> tuple
         censored=survival.n_censored,
         interval=curve.interval(WON, last),
         excluded=excluded,
+        members=listed(
+            {"counted": {id for part in ("matured", "young") for id in history.members.get(part, ())}}, frame
+        ),
         frame=frame,
     )
     return metric, survival.n_events
@@ -260,7 +289,7 @@ def tally_open(
         frame,
     )
     parts = tally.parts
-    return WeightedTally(tally.cells, Parts(_renamed(parts.counts), _renamed(parts.ids)))
+    return WeightedTally(tally.cells, Parts(_renamed(parts.counts), _renamed(parts.ids)), tally.months)
 
 
 def forecast_of(

@@ -32,7 +32,7 @@ from crmkit.analytics.journeys import Journeys
 from crmkit.analytics.ladder import Order, Reaching, ladder
 from crmkit.analytics.masks import Masked
 from crmkit.analytics.parts import Parts
-from crmkit.analytics.shares import bounds_of
+from crmkit.analytics.shares import bounds_of, one_of
 from crmkit.analytics.totals import Totals
 from crmkit.analytics.win_curve import ClosingTally
 from crmkit.analytics.win_rate import Counting, WinTally
@@ -154,10 +154,12 @@ def reached(
 
     The database says of each deal which stages it was in; deals whose intervals do not follow one another without a
     gap are looked at one by one, and left out if their history is impossible. Intervals in stages of other pipelines
-    are no part of it; ``sole`` says that there are none. Raises InvalidQuery (``too_many_stages``).
+    are no part of it; ``sole`` says that there are none. Raises InvalidQuery (``too_many_stages``, also for none) and
+    UsageError (``unknown_variant``).
     """
-    if len(stages) > MAX_STAGES:
-        raise InvalidQuery(f"a funnel has {MAX_STAGES} stages at most", code="too_many_stages")
+    if not 1 <= len(stages) <= MAX_STAGES:
+        raise InvalidQuery(f"the database counts 1 to {MAX_STAGES} stages", code="too_many_stages")
+    one_of(reaching, Reaching, "reaching")
     # From the lowest up, so that of several bits the greatest is that of the furthest stage.
     ranked = sorted(stages, key=lambda stage: (stage.kind in _ONWARD, stage.position))
     heights = [stage.position for stage in ranked if stage.kind in _ONWARD]

@@ -17,6 +17,7 @@ import attrs
 from crmkit.analytics.facts import DealFact
 from crmkit.analytics.frame import Frame
 from crmkit.analytics.metric import Metric
+from crmkit.analytics.parts import Parts, PartsFold
 from crmkit.analytics.periods import covered
 from crmkit.analytics.quantile import mean, median
 from crmkit.analytics.survival import kaplan_meier
@@ -53,15 +54,26 @@ class VelocityTally:
 
     wins: WinTally
     cycle: Mapping[int, int]
-    undated: Mapping[str, int]
+    undated: Parts
     closing: ClosingTally
 
     def __add__(self, other: "VelocityTally") -> "VelocityTally":
         if not isinstance(other, VelocityTally):
             return NotImplemented
         cycle = dict(Counter(self.cycle) + Counter(other.cycle))
-        undated = dict(Counter(self.undated) + Counter(other.undated))
+        undated = self.undated + other.undated
         return VelocityTally(self.wins + other.wins, cycle, undated, self.closing + other.closing)
+
+    def beside(self, wins: WinTally, ageless: Parts) -> "VelocityTally":
+        """The same with deals that have no age, ``ageless`` and already counted in ``wins``: no cycle, won or open
+        nevertheless.
+        """
+        known, won = self.wins.parts, wins.parts
+        ids = won.ids.get("won", frozenset()) - known.ids.get("won", frozenset())
+        missing = won["won"] - known["won"]
+        undated = Parts({"no_start": missing}, {"no_start": ids} if ids else {}) if missing else Parts()
+        closing = self.closing + ClosingTally(parts=ageless)
+        return VelocityTally(wins, self.cycle, self.undated + undated, closing)
 
 
 @attrs.frozen(kw_only=True)
@@ -127,15 +139,15 @@ def tally(deals: Iterable[DealFact], period: Period | None, frame: Frame) -> Vel
     """The deals closed in the period, the cycle of those won in it, and all deals by age; None is all time."""
     wins, closing = WinFold(period, frame), ClosingFold(frame)
     cycle: dict[int, int] = {}
-    undated: dict[str, int] = {}
+    undated = PartsFold(frame)
     for deal in deals:
         part = wins.add(deal)
         reason, days = closing.add(deal)
         if part == "won" and reason == "won":
             cycle[days] = cycle.get(days, 0) + 1
         elif part == "won":
-            undated[reason] = undated.get(reason, 0) + 1
-    return VelocityTally(wins.done(), cycle, undated, closing.done())
+            undated.add(reason, deal.id)
+    return VelocityTally(wins.done(), cycle, undated.done(), closing.done())
 
 
 def cycle_of(counted: VelocityTally, frame: Frame, period: Period | None = None) -> SalesCycle:
@@ -143,9 +155,15 @@ def cycle_of(counted: VelocityTally, frame: Frame, period: Period | None = None)
     exact = mean(counted.cycle)
     middle = median(counted.cycle)
     n = sum(counted.cycle.values())
-    left_out = dict(Counter(counted.wins.parts.without("won")) + Counter(counted.undated))
+    parts = counted.wins.parts.moved("won", counted.undated)
     common: dict[str, Any] = {"name": "sales_cycle", "unit": "days", "frame": frame}
-    won: dict[str, Any] = {**common, "n": n, "excluded": left_out, "period": covered(period, frame)}
+    won: dict[str, Any] = {
+        **common,
+        "n": n,
+        "excluded": parts.without("won"),
+        "members": parts.members(frame),
+        "period": covered(period, frame),
+    }
     ended = counted.closing.days("won", "lost", "disqualified")
     ages = {days: (ended.get(days, 0), counts.get(None, 0)) for days, counts in counted.closing.ages.items()}
     curve = kaplan_meier(ages)
@@ -160,6 +178,7 @@ def cycle_of(counted: VelocityTally, frame: Frame, period: Period | None = None)
             n=curve.n,
             censored=curve.n_censored,
             excluded=counted.closing.parts.without("won", "lost", "disqualified", "open"),
+            members=counted.closing.parts.members(frame),
             notes=("of all deals, whenever and as whatever they close",),
             **common,
         ),
@@ -186,7 +205,8 @@ def velocity_of(
     exact = None
     if average.exact is not None and rate.exact is not None and cycle.mean.exact is not None:
         exact = per_day(n, average.exact, rate.exact, cycle.mean.exact)
-    common: dict[str, Any] = {"frame": frame, "period": covered(period, frame)}
+    common: dict[str, Any] = {"frame": frame, "period": covered(period, frame), "members": parts.members(frame)}
+    counted_as = ("open",) if variant == "open" else ("won", "lost")
     velocity = Metric(
         name="sales_velocity",
         variant=variant,
@@ -194,10 +214,20 @@ def velocity_of(
         value=None if exact is None or n == 0 else money_of(exact, frame),
         exact=exact if n else None,
         n=n,
+        # The levers besides are of the deals won and lost, and say themselves which of those they leave out.
+        excluded=parts.without("won", "lost", *counted_as),
         notes=(_NOTES[variant],),
         **common,
     )
-    opportunities = Metric(name="opportunities", variant=variant, unit="deals", value=n or None, n=n, **common)
+    opportunities = Metric(
+        name="opportunities",
+        variant=variant,
+        unit="deals",
+        value=n or None,
+        n=n,
+        excluded=parts.without(*counted_as),
+        **common,
+    )
     return SalesVelocity(
         velocity=velocity, opportunities=opportunities, average_won_value=average, win_rate=rate, cycle=cycle
     )
@@ -233,7 +263,8 @@ def _average(counted: VelocityTally, frame: Frame, period: Period | None) -> Met
         n=won.counted,
         numerator=won.money(frame),
         denominator=won.counted,
-        excluded={"no_amount": won.without} if won.without else {},
+        excluded={**counted.wins.parts.without("won"), **({"no_amount": won.without} if won.without else {})},
+        members=counted.wins.parts.members(frame),
         frame=frame,
         period=covered(period, frame),
     )

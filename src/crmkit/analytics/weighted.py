@@ -21,6 +21,7 @@ from crmkit.analytics.frame import Frame
 from crmkit.analytics.metric import Metric
 from crmkit.analytics.parts import Parts, PartsFold
 from crmkit.analytics.periods import covered, within
+from crmkit.analytics.shares import added, listed
 from crmkit.analytics.totals import Totals, money_of, settled
 from crmkit.errors import InvalidValue
 from crmkit.values import Period
@@ -41,11 +42,12 @@ class WeightedTally:
 
     ``parts`` are ``counted``, ``overdue`` (expected before today, whatever the period) and the reasons ``won``,
     ``lost``, ``disqualified``, ``no_expected_close``, ``outside_period``, ``no_probability`` and ``no_amount``, the
-    first of them that applies.
+    first of them that applies. ``months`` are those counted, by the month of their expected close (``2026-04``).
     """
 
     cells: Mapping[Cell, Sums] = attrs.field(factory=dict)
     parts: Parts = attrs.field(factory=Parts)
+    months: Parts = attrs.field(factory=Parts)
 
     def __add__(self, other: "WeightedTally") -> "WeightedTally":
         if not isinstance(other, WeightedTally):
@@ -53,7 +55,7 @@ class WeightedTally:
         cells = dict(self.cells)
         for cell, sums in other.cells.items():
             cells[cell] = _plus(cells.get(cell, (0, 0, 0)), sums)
-        return WeightedTally(cells, self.parts + other.parts)
+        return WeightedTally(cells, self.parts + other.parts, self.months + other.months)
 
     @property
     def totals(self) -> Totals:
@@ -103,7 +105,7 @@ def tally(deals: Iterable[DealFact], period: Period | None, frame: Frame) -> Wei
     Raises :class:`~crmkit.errors.InvalidValue` with code ``bad_probability`` unless it lies between 0 and 1.
     """
     today = frame.today
-    parts = PartsFold(frame)
+    parts, months = PartsFold(frame), PartsFold(frame)
     cells: dict[Cell, list[int]] = {}
     for deal in deals:
         part = part_of(deal, period, today)
@@ -112,11 +114,14 @@ def tally(deals: Iterable[DealFact], period: Period | None, frame: Frame) -> Wei
         if part not in ("counted", "overdue") or amount is None or probability is None or expected is None:
             continue
         month = None if part == "overdue" else expected.replace(day=1)
+        if month is not None:
+            months.add(_named(month), deal.id)
         sums = cells.setdefault((month, amount.currency, probability), [0, 0, 0])
         sums[0] += 1
         sums[1] += amount.units
         sums[2] += amount.units * amount.units
-    return WeightedTally({cell: (n, units, squares) for cell, (n, units, squares) in cells.items()}, parts.done())
+    sums_of = {cell: (n, units, squares) for cell, (n, units, squares) in cells.items()}
+    return WeightedTally(sums_of, parts.done(), months.done())
 
 
 def pipeline_of(counted: WeightedTally, frame: Frame, period: Period | None = None) -> WeightedPipeline:
@@ -141,7 +146,7 @@ def pipeline_of(counted: WeightedTally, frame: Frame, period: Period | None = No
         spread=_money("weighted_pipeline_spread", "independent_deals", None, ahead, common, _root(variance)),
         variance=variance,
         unweighted=_money("open_pipeline", "expected_close", _totals(ahead).worth(frame), ahead, common),
-        months=tuple(_months(ahead, frame, period)),
+        months=tuple(_months(counted, ahead, frame, period)),
         overdue=_money(
             "weighted_pipeline", "overdue", _weighted(late, frame), late,
             {**common, "excluded": parts.without("overdue")},
@@ -180,13 +185,26 @@ def part_of(deal: DealFact, period: Period | None, today: date) -> str:
     return "overdue" if overdue else "counted"
 
 
-def _months(cells: Mapping[Cell, Sums], frame: Frame, period: Period | None) -> Iterable[Metric]:
+def _named(month: date) -> str:
+    return f"{month.year:04}-{month.month:02}"
+
+
+def _months(
+    counted: WeightedTally, cells: Mapping[Cell, Sums], frame: Frame, period: Period | None
+) -> Iterable[Metric]:
+    n, left_out = counted.parts["counted"], counted.parts.without("counted")
     for first in sorted({cell[0] for cell in cells if cell[0] is not None}):
         own = {cell: sums for cell, sums in cells.items() if cell[0] == first}
         month = Period.month(first.year, first.month, frame.zone)
         if period is not None:
             month = Period(max(month.start, period.start), min(month.end, period.end), frame.zone)
-        common = {"frame": frame, "period": month}
+        elsewhere = n - sum(sums[0] for sums in own.values())
+        common = {
+            "frame": frame,
+            "period": month,
+            "excluded": added(left_out, {"outside_period": elsewhere} if elsewhere else {}),
+            "members": listed({"counted": counted.months.ids.get(_named(first), ())}, frame),
+        }
         yield _money("weighted_pipeline", "expected_close", _weighted(own, frame), own, common)
 
 

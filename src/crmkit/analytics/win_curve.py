@@ -15,6 +15,7 @@ from typing import Any
 import attrs
 
 from crmkit.analytics import vega
+from crmkit.analytics.asked import check_age
 from crmkit.analytics.facts import DealFact, Outcome
 from crmkit.analytics.frame import Frame
 from crmkit.analytics.metric import Metric
@@ -22,6 +23,7 @@ from crmkit.analytics.parts import Parts, PartsFold
 from crmkit.analytics.periods import covered, within
 from crmkit.analytics.proportion import wilson
 from crmkit.analytics.quantile import mean, median
+from crmkit.analytics.shares import one_of
 from crmkit.analytics.survival import Incidences, aalen_johansen
 from crmkit.values import Period, local_date, zone
 
@@ -123,8 +125,10 @@ class WinCurve:
     def share(self, outcome: Outcome, days: int, level: float = 0.95) -> Metric:
         """What share is won (lost, disqualified, open still) at the age of ``days``, 0 to 1, with an interval.
 
-        Raises :class:`~crmkit.errors.UsageError` with code ``bad_level``.
+        Raises :class:`~crmkit.errors.UsageError` with code ``unknown_variant``, ``bad_days`` or ``bad_level``.
         """
+        one_of(outcome, Outcome, "outcome")
+        check_age(days)
         return _share(self.curve, self.counted, self.frame, self.period, outcome, days, level)
 
     def points(self) -> tuple[dict[str, Any], ...]:
@@ -247,6 +251,7 @@ def _naive_rate(counted: ClosingTally, common: dict[str, Any], level: float) -> 
         denominator=won + lost,
         excluded=counted.parts.without("won", "lost"),
         interval=wilson(won, won + lost, level),
+        members=counted.parts.members(common["frame"]),
         **common,
     )
 
@@ -267,5 +272,6 @@ def _naive_days(
         exact=exact,
         n=sum(days.values()),
         excluded=counted.parts.without(*outcomes),
+        members=counted.parts.members(common["frame"]),
         **common,
     )

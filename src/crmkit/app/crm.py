@@ -17,7 +17,7 @@ from crmkit.app.health import Finding, examine
 from crmkit.app.outbox import outbox_of
 from crmkit.app.session import Session
 from crmkit.app.tenants import DEFAULT_TENANT, Tenants
-from crmkit.errors import StorageError
+from crmkit.errors import StorageError, UsageError
 from crmkit.permissions import SYSTEM, Actor
 from crmkit.schema import Record
 from crmkit.store.tenants import Tenant
@@ -123,10 +123,12 @@ class CRM(Foundation):
         ``on`` joins the host's Connection or Session and never commits it. ``as_of`` reads the past, ``dry_run`` does
         everything and keeps nothing. ``reason``, ``origin`` and ``causation`` are written to the changeset.
 
-        Raises UnknownActor, NotFound (``unknown_tenant``), NotMigrated.
+        Raises UnknownActor, NotFound (``unknown_tenant``), NotMigrated, UsageError (``in_the_future``).
         """
-        if as_of is not None:
-            to_micros(as_of)
+        if as_of is not None and to_micros(as_of) > to_micros(self.clock.now()):
+            raise UsageError(
+                "what is to come is not known", code="in_the_future", field="as_of", hint="an instant up to now"
+            )
         unit = self.database.open(on)
         try:
             who: Any = getattr(actor, "id", None) if isinstance(actor, Record) else actor

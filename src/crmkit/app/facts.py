@@ -119,11 +119,15 @@ def leads(reader: Reader, where: Lifted) -> Iterator[LeadFact]:
 
 
 def attempts(reader: Reader, where: Lifted) -> Iterator[AttemptFact]:
-    """What was done to reach leads: calls, e-mails and meetings; those without a direction are taken as outbound."""
+    """What was done to reach leads: calls, e-mails and meetings; those without a direction are taken as outbound.
+
+    What is due and not done is none.
+    """
     for block in reader.stream("activity", where):
         for activity in block:
             at = activity.done_at or activity.at
-            if activity.lead is not None and activity.kind in _ATTEMPTS and at is not None:
+            planned = activity.due_at is not None and activity.done_at is None
+            if activity.lead is not None and activity.kind in _ATTEMPTS and at is not None and not planned:
                 outbound = activity.direction != "inbound"
                 yield AttemptFact(lead=activity.lead, at=at, automatic=activity.automatic, outbound=outbound)
 

@@ -177,13 +177,14 @@ class Segments(Collection[Segment]):
         me = self.session
         deals = Query[Any](me, me.type_of("deal")).where(won_deals(window), F.account.not_null())
         valued = deals.where(monetary(currency)).totals(by=F.account, sums=F.amount)
-        totals = {group.key[0]: group.sums[0][0].amount for group in valued}
+        totals = {group.key[0]: (group.sums[0][0].amount, group.count) for group in valued}
         counts: dict[UUID, tuple[int, int]] = {}
         for group in deals.totals(by=(F.account, F.closed_on)):
             account, day = group.key
             days, count = counts.get(account, (10**6, 0))
             counts[account] = (min(days, (me.today - day).days), count + group.count)
-        return [Purchases(i, days, count, totals.get(i)) for i, (days, count) in sorted(counts.items())]
+        unknown = None, None
+        return [Purchases(i, days, count, *totals.get(i, unknown)) for i, (days, count) in sorted(counts.items())]
 
     # --------------------------------------------------------------------------------------------------------- worklist
 

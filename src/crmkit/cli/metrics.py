@@ -358,7 +358,8 @@ def period_of(text: str) -> Period:
 # ------------------------------------------------------------------------------------------------------------- printing
 
 _CSV = (
-    "figure of variant unit value n numerator denominator excluded censored low high period currency as_of zone scope"
+    "figure of variant unit value n numerator denominator excluded censored low high period currency policy as_of zone "
+    "scope"
 )
 
 
@@ -382,7 +383,8 @@ def _cells(of: str, metric: Metric) -> tuple[Any, ...]:
     return (
         metric.name, of or None, metric.variant, metric.unit, amount, metric.n, metric.numerator, metric.denominator,
         _counts(metric.excluded) or None, metric.censored, None if interval is None else interval.low,
-        None if interval is None else interval.high, period, frame.currency, frame.as_of, frame.zone, frame.scope,
+        None if interval is None else interval.high, period, frame.currency, frame.told_policy, frame.as_of,
+        frame.zone, frame.scope,
     )  # fmt: skip
 
 
@@ -400,7 +402,8 @@ def _table(figures: list[tuple[str, Metric]]) -> Table:
 def _told_beside(metrics: list[Metric]) -> Iterator[str]:
     """In what the figures are told, and the sentences a reader must know, each once."""
     frame = metrics[-1].frame
-    currency = next((m.frame.currency for m in metrics if m.frame.currency is not None), None)
+    told_in = next((m.frame for m in metrics if m.frame.currency is not None), frame)
+    currency, policy = told_in.currency, told_in.told_policy
     periods = {m.period for m in metrics if m.period is not None}
     levels = {m.interval.level for m in metrics if m.interval is not None}
     yield ", ".join(
@@ -408,7 +411,7 @@ def _told_beside(metrics: list[Metric]) -> Iterator[str]:
             f"as of {frame.as_of.isoformat(sep=' ', timespec='seconds')}",
             f"days of {frame.zone}",
             *(f"in {period.label}" for period in periods if len(periods) == 1),
-            *([f"amounts in {currency}"] if currency else []),
+            *([f"amounts in {currency}{f' at {policy} rates' if policy else ''}"] if currency else []),
             *(f"intervals of {level:.0%}" for level in levels),
             f"of {'all there is' if frame.scope == 'all' else frame.scope}",
         ]

@@ -46,18 +46,22 @@ _MAX_WINDOW = 100_000
 
 @attrs.frozen
 class Purchases:
-    """What one customer bought: days since the last time, how often, for how much together (None: unknown)."""
+    """What one customer bought: days since the last time, how often, for how much together (None: unknown).
+
+    ``valued`` is how many of the purchases the total is of; None says all of them.
+    """
 
     id: Any
     days: int
     count: int
     total: Decimal | None = None
+    valued: int | None = None
 
     def value(self, monetary: Monetary) -> Decimal | None:
-        """M: the mean of a purchase, or the total."""
-        if self.total is None:
-            return None
-        return self.total / self.count if monetary == "mean" else self.total
+        """M: the mean of a purchase that has a value, or the total."""
+        if self.total is None or monetary != "mean":
+            return self.total
+        return self.total / (self.count if self.valued is None else self.valued)
 
 
 @attrs.frozen

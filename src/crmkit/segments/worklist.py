@@ -5,11 +5,12 @@ from typing import Any
 
 import attrs
 
-from crmkit.errors import InvalidValue
+from crmkit.errors import InvalidQuery, InvalidValue
 from crmkit.query import Expr, F, days_ago, now
 from crmkit.query.nodes import all_of
 from crmkit.records import Deal
 from crmkit.values import Money
+from crmkit.values.text import shown
 
 __all__ = ["CONTACTS", "WorkItem", "contacted", "under_followed"]
 
@@ -29,17 +30,19 @@ class WorkItem:
 def contacted(days: int | None = None) -> Expr:
     """Activities that count as a contact: a call, a meeting, an e-mail that has happened and was not automatic.
 
-    With ``days``, within that many calendar days.
+    One that is due has happened once it is done. With ``days``, within that many calendar days.
     """
-    happened = all_of((F.kind.is_in(CONTACTS), F.automatic == False, F.at <= now))  # noqa: E712 - a condition
+    done = F.due_at.is_null() | F.done_at.not_null()
+    happened = all_of((F.kind.is_in(CONTACTS), F.automatic == False, F.at <= now, done))  # noqa: E712 - a condition
     return happened if days is None else all_of((happened, F.at >= days_ago(days)))
 
 
 def under_followed(on: str, at_least: Money, days: int) -> Expr:
     """Open deals of at least this amount, or accounts whose open deals come to it, that nobody has contacted.
 
-    A contact with a deal's account is one with the deal; a contact about a deal is one with its account. Amounts in
-    other currencies are left out. Raises InvalidValue (``bad_worklist``), InvalidQuery (``bad_days``).
+    A contact with a deal's account is one with the deal; a contact about a deal is one with its account, and none with
+    other deals of the account. Amounts in other currencies are left out. Raises InvalidValue (``bad_worklist``),
+    InvalidQuery (``bad_days``).
     """
     if on not in ("deal", "account") or type(at_least) is not Money:
         raise InvalidValue(
@@ -47,6 +50,8 @@ def under_followed(on: str, at_least: Money, days: int) -> Expr:
             code="bad_worklist",
             hint='"deal" or "account", Money(10_000, "EUR")',
         )
+    if type(days) is not int or days < 0:
+        raise InvalidQuery(f"{shown(days)} is not a number of days", code="bad_days", field="days", hint="such as 30")
     recently = contacted(days)
     if on == "deal":
         touched = (F.activities.none(recently), ~F.account.activities.any(recently))
