@@ -17,11 +17,13 @@ from crmkit.query.lift import Lifted
 from crmkit.store.reader import Reader
 from crmkit.values import zone
 
-__all__ = ["DealFacts", "JourneyFacts", "attempts", "leads", "split_shares", "stages", "unmasked"]
+__all__ = ["ATTEMPT_FIELDS", "DealFacts", "JourneyFacts", "attempts", "leads", "split_shares", "stages", "unmasked"]
 
 _CATEGORIES: Mapping[str, Any] = {"open": "pipeline", "won": "closed"}
 _ATTEMPTS = ("call", "email", "meeting")
 """The kinds of activities by which a person turns to a lead."""
+ATTEMPT_FIELDS = ("lead", "kind", "at", "done_at", "direction", "automatic")
+"""What is read of activities."""
 
 
 @attrs.frozen
