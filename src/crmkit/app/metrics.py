@@ -43,7 +43,8 @@ from crmkit.app import facts
 from crmkit.app.naming import named
 from crmkit.app.sight import covers, reads, where_readable
 from crmkit.app.work import Work
-from crmkit.errors import NotFound, UsageError
+from crmkit.errors import Denied, NotFound, UsageError
+from crmkit.permissions import HistoryRights
 from crmkit.query import Expr
 from crmkit.query.lift import Lifted, lift
 from crmkit.query.nodes import TRUE, IsNull, Path, all_of
@@ -312,13 +313,8 @@ class Metrics:
         """How well the stages' probabilities agree with what became of the deals that were there."""
         return calibration.stage_calibration(self._journeys(), not_won=not_won, bins=bins)
 
-    def backtest(self, months: int = 6, forecast: Forecast = "weighted", **options: Any) -> backtest.Backtest:
-        """What a forecast of the month to come would have said at each of the last month ends, as far as was known
-        then, and what came of it. Needs the right to history.
-
-        ``weighted`` is the weighted pipeline of the month, ``stages`` the forecast from stage history (``options`` as
-        in :meth:`stage_forecast`). Raises UsageError (``bad_months``, ``unknown_variant``).
-        """
+    @reads("outcome", "closed_on", "amount", also=(*_AHEAD, "stage"))
+    def _backtest(self, months: int, forecast: Forecast, options: Mapping[str, Any]) -> backtest.Backtest:
         if type(months) is not int or not 1 <= months <= 120:
             raise UsageError("a backtest looks back 1 to 120 months", code="bad_months")
         asks: Mapping[str, Callable[[Metrics, Frame, Period], Money | None]] = {
@@ -329,6 +325,21 @@ class Metrics:
             raise UsageError(f"there is no forecast {forecast!r}", code="unknown_variant", hint=", ".join(asks))
         return backtest.backtest(list(self._snapshots(months)), asks[forecast], self.frame, name=forecast)
 
+    def backtest(self, months: int = 6, forecast: Forecast = "weighted", **options: Any) -> backtest.Backtest:
+        """What a forecast of the month to come would have said at each of the last month ends, as far as was known
+        then, and what came of it: both of the deals whose history the actor may read.
+
+        ``weighted`` is the weighted pipeline of the month, ``stages`` the forecast from stage history (``options`` as
+        in :meth:`stage_forecast`). Raises Denied without the right ``history`` on deals, InvalidQuery for who may read
+        no amounts, UsageError (``bad_months``, ``unknown_variant``).
+        """
+        me = self.session
+        if not me.policy.may("deal", "history"):
+            raise Denied("you may not see the history of deals", hint="needs a grant of history on deal")
+        guard = self.reader.view.guard if me.policy.unlimited else HistoryRights(me.policy)
+        reader = me.reading(attrs.evolve(self.reader.view, guard=guard))
+        return attrs.evolve(self, reader=reader)._backtest(months, forecast, options)
+
     def _snapshots(self, months: int) -> Iterator["Snapshot[Metrics]"]:
         """This as it was at the beginning of each of the last whole months, and what was won in them."""
         start, currency = self.frame.today.replace(day=1), self._currency()
@@ -337,7 +348,7 @@ class Metrics:
             period = Period.month(start.year, start.month, self.frame.zone)
             at = period.instants()[0]
             then = attrs.evolve(self, reader=self.session.reader_as_of(at), frame=attrs.evolve(self.frame, as_of=at))
-            won = coverage.tally(self.deals(outcome="won"), period, self.frame).won
+            won = coverage.tally(self._deals("won"), period, self.frame).won
             # A month in which nothing was won is no month without an answer.
             nothing = None if currency is None else Money(0, currency)
             yield Snapshot(facts=then, frame=then.frame, period=period, actual=won.money(self.frame) or nothing)
