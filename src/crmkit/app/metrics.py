@@ -153,8 +153,15 @@ class Metrics:
         return (spell for journey in self.journeys() for spell in journey.spells)
 
     def faults(self) -> Iterator[Fault]:
-        """Histories that cannot have happened, deal by deal; metrics leave such deals out and say how many."""
-        return (fault for journey in self.journeys() for fault in journey.faults)
+        """Histories that cannot have happened, deal by deal, by all the time the deals spent in stages of whatever
+        pipeline; of deals whose stage the actor may read.
+
+        Figures about stages look at the time in the stages of their pipeline, and leave deals out whose faults show
+        there; the stage the deal itself says it is in (``other_stage``) they do not compare. Raises InvalidQuery for
+        who may read no outcomes.
+        """
+        known = [stage.id for stage in self.session.system_reader.records("stage")]
+        return facts.faults(self.seeing(("outcome",))._facts(), known, self.frame)
 
     @property
     def _ladder(self) -> tuple[StageFact, ...]:
