@@ -154,6 +154,20 @@ def test_amounts_that_may_not_be_read_are_not_taken_for_none(crm: CRM, clock: Fa
             assert metrics.win_rate().frame.scope == metrics.dwell()[0].median.frame.scope == "all"
 
 
+def test_who_may_never_read_amounts_gets_counts_without_sums_and_no_coverage(crm: CRM, clock: FakeClock) -> None:
+    """What is left of a quota would be all of it."""
+    trade(crm, clock)
+    limit(crm, "amount", own=False)
+    with crm.session(BO) as me:
+        for metrics in both(me):
+            weighted = metrics.weighted().total
+            assert (weighted.value, weighted.excluded) == (None, {"won": 2, "lost": 1, "no_readable_amount": 3})
+            assert (metrics.velocity().opportunities.value, metrics.velocity().velocity.value) == (3, None)
+            with pytest.raises(InvalidQuery) as error:
+                metrics.coverage(QUOTA, YEAR)
+            assert error.value.problems[0].field == "amount"
+
+
 def test_a_condition_on_what_may_be_read_in_part_limits_the_figure(crm: CRM, clock: FakeClock) -> None:
     bo = limit(crm, "amount", own=True)
     trade(crm, clock, bo)

@@ -370,7 +370,7 @@ class Metrics:
 
     # --------------------------------------------------------------------------------------------------------- targets
 
-    @reads("outcome", "expected_close", "closed_on", also=("amount",))
+    @reads("outcome", "expected_close", "closed_on", "amount")
     def coverage(self, quota: Money, period: Period, variant: coverage.Variant = "remaining") -> coverage.Coverage:
         """Open pipeline of the period to what of the quota is still to be won."""
         return coverage.coverage(self._deals(), quota, period, self.frame, variant)
