@@ -282,17 +282,31 @@ def test_a_backtest_asks_what_was_known_then(crm: CRM, clock: FakeClock) -> None
         assert found.bias.value == Money(-1_030, "EUR")
 
 
-def test_a_rep_without_history_gets_no_backtest_of_others(crm: CRM, clock: FakeClock) -> None:
-    """The past takes the right to it; what may not be read is not there."""
-    hire(crm, "eve@acme.example", deal="read", pipeline="read", stage="read")
+def test_a_backtest_compares_deals_whose_history_may_be_read_and_takes_that_right(crm: CRM, clock: FakeClock) -> None:
+    """What was forecast of the own deals is held against what became of them, not of everybody's."""
+    eve = hire(crm, "eve@acme.example", deal="read", pipeline="read", stage="read")
+    bo = hire(crm, "bo@acme.example", deal="read", pipeline="read", stage="read")
     with crm.session(ADMIN) as me:
-        me.deals.create(
-            name="x", amount=Money(9, "EUR"), manual_probability=Decimal(50), expected_close=date(2024, 6, 9)
-        )
-    clock.move(days=70)
+        role = me.roles.one(name="role of bo@acme.example")
+        me.records("grant").create(role=role, on="deal", action="history", scope="own")
+        due = {"manual_probability": Decimal(50), "expected_close": date(2024, 6, 9)}
+        made = [me.deals.create(name="x", amount=Money(100, "EUR"), owner=owner, **due) for owner in (eve, eve, bo)]
+    clock.move(days=35)
+    with crm.session(ADMIN) as me:
+        for deal in made:
+            me.deals.move(deal.id, to="won")
+    clock.move(days=40)
+    told = {}
+    for who in (ADMIN, "bo@acme.example"):
+        with crm.session(who) as me:
+            tested = me.metrics().backtest(1)
+            told[who] = (tested.rows[0].forecast, tested.rows[0].actual, tested.bias.frame.scope)
+    assert told[ADMIN] == (Money(150, "EUR"), Money(300, "EUR"), "all")
+    assert told["bo@acme.example"] == (Money(50, "EUR"), Money(100, "EUR"), "what bo may read")
     with crm.session("eve@acme.example") as me:
-        assert me.metrics().weighted().total.n + me.metrics().weighted().overdue.n == 1
-        assert [row.forecast for row in me.metrics().backtest(2).rows] == [None, None]
+        assert me.metrics().win_rate().numerator == 3
+        with pytest.raises(Denied, match="history of deals"):
+            me.metrics().backtest(1)
 
 
 def test_who_may_not_read_amounts_gets_counts(crm: CRM) -> None:

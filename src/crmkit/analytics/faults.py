@@ -9,7 +9,7 @@ from crmkit.analytics.facts import DealFact, Spell, StageFact
 from crmkit.analytics.frame import Frame
 from crmkit.values import from_micros, to_micros
 
-__all__ = ["Fault", "faults_of", "find_faults", "in_time"]
+__all__ = ["Fault", "every_fault_of", "faults_of", "find_faults", "in_time"]
 
 
 @attrs.frozen(order=False)
@@ -18,8 +18,9 @@ class Fault:
 
     ``code`` is one of ``left_before_entered``, ``after_as_of`` (entered or left after the instant at which it is
     known), ``two_open_spells``, ``overlapping_spells``, ``unknown_stage``, ``unknown_deal`` (a spell of a deal that is
-    not there), ``open_without_spell`` (an open deal that is in no stage) and ``closed_in_open_stage`` (a closed deal
-    that is still in an open one).
+    not there), ``open_without_spell`` (an open deal that is in no stage), ``closed_in_open_stage`` (a closed deal that
+    is still in an open one). ``other_stage`` (the deal says it is in a stage, and its spells in another) is found by
+    :func:`every_fault_of` alone.
     """
 
     deal: Hashable
@@ -30,7 +31,7 @@ class Fault:
 def find_faults(
     deals: Iterable[DealFact], spells: Iterable[Spell], stages: Iterable[StageFact], frame: Frame
 ) -> tuple[Fault, ...]:
-    """Every fault, in the order of deals' ids as texts; each code once a deal.
+    """Every fault for which figures leave deals out, in the order of deals' ids as texts; each code once a deal.
 
     A spell that begins when another ends does not overlap it, and one that ends when it begins is a stage passed
     through. Takes as long as sorting the spells of each deal.
@@ -46,6 +47,19 @@ def find_faults(
     for id_ in by_deal:
         found[id_, "unknown_deal"] = Fault(id_, "unknown_deal", f"there are spells of deal {id_}, and no such deal")
     return tuple(sorted(found.values(), key=lambda fault: (repr(fault.deal), fault.code)))
+
+
+def every_fault_of(
+    deal: DealFact, spells: Sequence[Spell], known: Collection[Hashable], frame: Frame
+) -> Iterator[Fault]:
+    """As :func:`faults_of`, and whether the stage the deal says it is in is that of its spells: all it has, in whatever
+    pipeline.
+    """
+    yield from faults_of(deal, spells, known, frame)
+    lasting = [spell.stage for spell in spells if spell.left is None]
+    if deal.stage is not None and lasting and deal.stage not in lasting:
+        told = f"deal {deal.id} says it is in stage {deal.stage}, and its history in {lasting[-1]}"
+        yield Fault(deal.id, "other_stage", told)
 
 
 def faults_of(deal: DealFact, spells: Sequence[Spell], known: Collection[Hashable], frame: Frame) -> Iterator[Fault]:

@@ -200,17 +200,20 @@ def reached(
     return tally
 
 
-def spells(reader: Reader, where: Lifted, stages: Sequence[StageFact], block: int = 2_000) -> Iterator[Spell]:
-    """The intervals of readable deals in these stages, in the order of deals, in constant memory."""
+def spells(
+    reader: Reader, where: Lifted, stages: Sequence[StageFact] | None = None, block: int = 2_000
+) -> Iterator[Spell]:
+    """The intervals of readable deals in these stages (None: any), in the order of deals, in constant memory."""
+    many = None if stages is None else len(stages)
 
     def make() -> Plan:
         draft = Draft(reader.view, "deal")
         # A list of ids rather than a join, which no database can do well on the two arms each side has in the past.
         readable = select(identity(draft)).select_from(draft.source.selectable).where(*draft.conditions(where))
-        return draft.finish(reader.database, _spells(draft, len(stages), readable))
+        return draft.finish(reader.database, _spells(draft, many, readable))
 
-    plan = reader.shelf.get(reader.view.key("metric", ("spells", len(stages)), where.shape), make)
-    parameters = {**reader.view.parameters(plan, where.values), **_stage_binds(reader, stages)}
+    plan = reader.shelf.get(reader.view.key("metric", ("spells", many), where.shape), make)
+    parameters = {**reader.view.parameters(plan, where.values), **_stage_binds(reader, stages or ())}
     for rows in reader.unit.stream(plan.statement, parameters, block):
         yield from (_spell(row, reader.view.codec.id_out) for row in rows)
 
@@ -367,7 +370,7 @@ def _stays(draft: Draft, form: _Form) -> Any:
     )
 
 
-def _spells(draft: Draft, stages: int, among: Any) -> Select[Any]:
+def _spells(draft: Draft, stages: int | None, among: Any) -> Select[Any]:
     """The intervals of some deals in the order of deals."""
     stay = Stay(draft, stages)
     return (

@@ -10,6 +10,7 @@ import attrs
 
 from crmkit.analytics import tables
 from crmkit.analytics.facts import DealFact, StageFact
+from crmkit.analytics.faults import Fault, every_fault_of, in_time
 from crmkit.analytics.frame import Frame
 from crmkit.analytics.journeys import Journey, journey, together
 from crmkit.analytics.response import AttemptFact, LeadFact
@@ -17,11 +18,23 @@ from crmkit.query.lift import Lifted
 from crmkit.store.reader import Reader
 from crmkit.values import zone
 
-__all__ = ["DealFacts", "JourneyFacts", "attempts", "leads", "split_shares", "stages", "unmasked"]
+__all__ = [
+    "ATTEMPT_FIELDS",
+    "DealFacts",
+    "JourneyFacts",
+    "attempts",
+    "faults",
+    "leads",
+    "split_shares",
+    "stages",
+    "unmasked",
+]
 
 _CATEGORIES: Mapping[str, Any] = {"open": "pipeline", "won": "closed"}
 _ATTEMPTS = ("call", "email", "meeting")
 """The kinds of activities by which a person turns to a lead."""
+ATTEMPT_FIELDS = ("lead", "kind", "at", "done_at", "direction", "automatic")
+"""What is read of activities."""
 
 
 @attrs.frozen
@@ -87,6 +100,16 @@ class JourneyFacts:
             if not unlimited and deal.amount is None:
                 own = [attrs.evolve(spell, amount=None) for spell in own]
             yield journey(deal, own, known, self.frame)
+
+
+def faults(deals: DealFacts, stages: Iterable[Hashable], frame: Frame) -> Iterator[Fault]:
+    """What is impossible about deals whose stage the actor may read, by all intervals they have; ``stages`` are the ids
+    of all there are.
+    """
+    known, unlimited = frozenset(stages), unmasked(deals.reader)
+    for deal, own in together(attrs.evolve(deals, in_order=True), tables.spells(deals.reader, deals.where)):
+        if unlimited or deal.stage is not None:
+            yield from every_fault_of(deal, in_time(own), known, frame)
 
 
 def unmasked(reader: Reader) -> bool:

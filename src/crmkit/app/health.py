@@ -13,6 +13,7 @@ from crmkit.app.outbox import outbox_of
 from crmkit.app.session import Session
 from crmkit.errors import CrmkitError, StorageError
 from crmkit.permissions import SYSTEM
+from crmkit.query import F
 from crmkit.schema import RecordType
 from crmkit.schema.parts import SLOTS
 from crmkit.store import lint
@@ -25,15 +26,20 @@ __all__ = ["Finding", "examine"]
 
 _SHOWN = 3
 _WHOLE = Decimal(100)
+_MEND = "mend their stage_intervals"
 
 
 @attrs.frozen
 class Finding:
-    """One thing looked at: ``ok``, a ``note`` worth knowing, or a ``problem`` somebody has to act on."""
+    """One thing looked at: ``ok``, a ``note`` worth knowing, or a ``problem`` somebody has to act on.
+
+    ``whole`` is the detail in full where it was shortened for people.
+    """
 
     status: Literal["ok", "note", "problem"]
     what: str
     detail: str
+    whole: str | None = None
 
 
 def examine(crm: Foundation, open_session: Callable[..., Session]) -> Iterator[Finding]:
@@ -78,7 +84,8 @@ def _tenant(key: str, open_session: Callable[..., Session]) -> Iterator[Finding]
         with open_session(SYSTEM, tenant=key) as me:
             failures = outbox_of(me).failures()
             types = list(me.schema.types.values())
-            faults = [fault for pipeline in me.pipelines for fault in me.metrics(pipeline).faults()]
+            # Of all pipelines at once: a deal may be in two of them. One without a pipeline has no history.
+            faults = list(attrs.evolve(me.metrics(where=F.pipeline.not_null()), pipeline=None).faults())
             uneven = _uneven(me)
     except CrmkitError as error:
         yield Finding("problem", f"tenant {key}", str(error))
@@ -99,9 +106,10 @@ def _histories(tenant: str, faults: Sequence[Fault]) -> Finding:
     what = f"histories of deals in {tenant}"
     if not faults:
         return Finding("ok", what, "possible")
-    told = "; ".join(fault.message for fault in faults[:_SHOWN])
+    told = [f"{fault.message} ({fault.code})" for fault in faults]
     more = f" and {len(faults) - _SHOWN} more" if len(faults) > _SHOWN else ""
-    return Finding("problem", what, f"{told}{more}: mend their stage_intervals")
+    shown, whole = "; ".join(told[:_SHOWN]), "; ".join(told)
+    return Finding("problem", what, f"{shown}{more}: {_MEND}", f"{whole}: {_MEND}" if more else None)
 
 
 def _uneven(me: Session) -> list[str]:

@@ -101,7 +101,7 @@ class Session(Work):
         which a deal's age begins) and ``members`` (list the ids behind each number); see ``crmkit.app.metrics``.
         """
         # The mathematics costs a tenth of a second to import, and most sessions never ask.
-        from crmkit.app.metrics import metrics_of
+        from crmkit.app.measuring import metrics_of
 
         return metrics_of(self, pipeline, **options)
 

@@ -34,7 +34,7 @@ def doctor(ctx: click.Context, access: Access, form: Format) -> None:
     """
     with access.crm() as crm:
         findings = crm.examine()
-    rows = [(f.status, f.what, f.detail) for f in findings]
+    rows = [(f.status, f.what, f.whole or f.detail if form == "json" else f.detail) for f in findings]
     write(Table.of("status check detail", rows), form)
     if any(f.status == "problem" for f in findings):
         ctx.exit(1)

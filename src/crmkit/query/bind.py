@@ -169,8 +169,15 @@ class _Binding:
                 return Tagged(Operands(_NAME_TYPE, (Ref(self.space, index),), "eq", "tags"), _present())
             case ("segment", str(name)):
                 return self.segment(name, on)
+        return self.of_rights(shape, on)
+
+    def of_rights(self, shape: Shape, on: RecordType) -> Bound:
+        """What policies and figures ask and nobody can write."""
+        match shape:
             case ("shared", tuple(levels), tuple(users), tuple(teams)):
                 return self.shared(levels, users, teams)
+            case ("readable", str(name)):
+                return self.mask(on, self.field(name, on)) or Fixed(True)
         raise InvalidQuery("this is not a condition", code="not_a_condition")
 
     def compare(self, operator: str, left: Shape, right: Shape, on: RecordType) -> Bound:
