@@ -74,6 +74,26 @@ def test_a_value_comes_back_the_same_by_every_road(both: Both, home: str) -> Non
         both.do(lambda me, key=key, made=made: me.records(home).delete_many(made, stop=True))
 
 
+@pytest.mark.parametrize("home", HOMES)
+def test_a_value_comes_back_the_same_from_the_past(both: Both, home: str) -> None:
+    """When it still stands, and when it is history."""
+    both.do(define)
+    for key, (field_type, _, values) in GOOD.items():
+        made = both.ask(partial(fill, home=home, key=key))
+        (then,) = {crm.clock.now() for crm in both.crms}
+        expected = [field_type.parse(value) for value in values]
+
+        def ask(me: Any, key: str = key, made: Any = made) -> list[list[Any]]:
+            there = me.records(home).where(~F[key].is_null())
+            blocks = {record.id: record[key] for block in there.blocks() for record in block}
+            return [[me.records(home).get(i)[key] for i in made], [blocks[i] for i in made]]
+
+        standing = both.ask(ask, as_of=then)
+        both.do(lambda me, made=made: me.records(home).delete_many(made, stop=True))
+        assert standing == both.ask(ask, as_of=then) == [expected, expected], key
+        assert exactly(standing) == exactly([expected, expected]), key
+
+
 def test_a_value_that_was_exported_as_text_is_imported_the_same(both: Both) -> None:
     """But for white space at the ends, which cells do not keep."""
     both.do(define)
