@@ -12,7 +12,7 @@ from typing import Any, TypeAlias
 
 import attrs
 
-from crmkit.analytics.asked import check_money
+from crmkit.analytics.asked import check_money, check_period
 from crmkit.analytics.facts import DealFact
 from crmkit.analytics.frame import Frame
 from crmkit.analytics.metric import Metric
@@ -78,6 +78,7 @@ def tally(deals: Iterable[DealFact], period: Period | None, frame: Frame) -> Att
 
     Raises :class:`~crmkit.errors.InvalidValue` with code ``bad_splits`` unless shares are above 0 and add up to one.
     """
+    check_period(period)
     parts, won = PartsFold(frame), TotalsFold()
     credit: dict[Share, TotalsFold] = {}
     credited: dict[Hashable, int] = {}

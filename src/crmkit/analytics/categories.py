@@ -14,6 +14,7 @@ from typing import Any, Literal, get_args
 
 import attrs
 
+from crmkit.analytics.asked import check_period
 from crmkit.analytics.facts import Category, DealFact, StageFact
 from crmkit.analytics.frame import Frame
 from crmkit.analytics.metric import Metric
@@ -95,6 +96,7 @@ def tally(
     ``stages`` give the category of deals that have none of their own. Raises :class:`~crmkit.errors.InvalidValue` with
     code ``unknown_category``.
     """
+    check_period(period)
     defaults = {stage.id: stage.category for stage in stages}
     today = frame.today
     parts = PartsFold(frame)

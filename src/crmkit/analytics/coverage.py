@@ -11,6 +11,7 @@ from typing import Any, Literal, get_args
 
 import attrs
 
+from crmkit.analytics.asked import check_period
 from crmkit.analytics.attainment import ended_part, goal_of
 from crmkit.analytics.facts import DealFact
 from crmkit.analytics.frame import Frame
@@ -82,6 +83,7 @@ class Coverage:
 
 def tally(deals: Iterable[DealFact], period: Period | None, frame: Frame) -> CoverageTally:
     """The open deals expected to close in the period, and those won in it; a period of None is all time."""
+    check_period(period)
     today = frame.today
     parts, still_open, won = PartsFold(frame), TotalsFold(), TotalsFold()
     for deal in deals:

@@ -7,6 +7,7 @@ from typing import Any, TypeVar, get_args
 
 import attrs
 
+from crmkit.analytics.asked import check_period
 from crmkit.analytics.frame import Frame
 from crmkit.analytics.metric import Metric
 from crmkit.analytics.proportion import wilson
@@ -67,8 +68,9 @@ def one_of(value: object, choices: Any, what: str) -> None:
 def bounds_of(period: Period | None, frame: Frame) -> tuple[float, float]:
     """The microseconds from which and before which instants are in a period, whose days are those of the frame's zone.
 
-    None has all of them.
+    None has all of them. Raises UsageError with code ``bad_period``.
     """
+    check_period(period)
     if period is None:
         return -math.inf, math.inf
     first, after = attrs.evolve(period, zone=frame.zone).instants()

@@ -14,7 +14,7 @@ from typing import Any
 
 import attrs
 
-from crmkit.analytics.asked import check_money
+from crmkit.analytics.asked import check_money, check_period
 from crmkit.analytics.facts import DealFact
 from crmkit.analytics.frame import Frame
 from crmkit.analytics.metric import Metric
@@ -91,6 +91,7 @@ def simulate(
         raise UsageError(f"{shown(seed)} is no seed", code="bad_seed", hint="an int")
     if type(runs) is not int or not 1 <= runs <= _MOST_RUNS:
         raise UsageError(f"{shown(runs)} is no number of runs", code="bad_runs", hint="an int from 1 to a million")
+    check_period(period)
     if target is not None:
         check_money(target, "target")
     counted, parts = _chosen(deals, period, frame)

@@ -10,6 +10,7 @@ from typing import Any, Literal, TypeVar
 
 import attrs
 
+from crmkit.analytics.asked import check_period
 from crmkit.analytics.clocks import DAY_MICROS
 from crmkit.analytics.facts import DealFact, StageFact
 from crmkit.analytics.frame import Frame
@@ -150,6 +151,7 @@ def stage_forecast(
     Impossible histories are found and left out of the history; their open deals are forecast like others. Raises
     UsageError with code ``unknown_variant``, ``bad_days`` or ``bad_floor``, and CurrencyMismatch.
     """
+    check_period(period)
     stages, frame = journeys.stages, journeys.frame
     history = tally_history(journeys, mature=mature, ends=odds == "curve")
     by_stage = odds_of(history, stages, frame, odds=odds, floor=floor)

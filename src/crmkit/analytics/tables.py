@@ -24,6 +24,7 @@ from sqlalchemy import (
 )
 
 from crmkit.analytics import funnel, win_curve, win_rate
+from crmkit.analytics.asked import check_period
 from crmkit.analytics.columns import NEVER, NO_NUMBER, Stay, begins, identity, money, sound, stand_in, term, within
 from crmkit.analytics.facts import DealFact, Spell, StageFact
 from crmkit.analytics.frame import Frame
@@ -423,6 +424,7 @@ def _totals(currency: str | None, on: date | None, n: int, counted: int, units: 
 
 def _bounds(period: Period | None, frame: Frame) -> dict[str, Any]:
     """The first and the last instant and day of a period, as parameters; of None there are none."""
+    check_period(period)
     if period is None:
         return {}
     since, until = bounds_of(period, frame)

@@ -16,6 +16,7 @@ from typing import Any, TypeAlias
 import attrs
 
 from crmkit.analytics import vega
+from crmkit.analytics.asked import check_period
 from crmkit.analytics.facts import DealFact
 from crmkit.analytics.frame import Frame
 from crmkit.analytics.metric import Metric
@@ -104,6 +105,7 @@ def tally(deals: Iterable[DealFact], period: Period | None, frame: Frame) -> Wei
 
     Raises :class:`~crmkit.errors.InvalidValue` with code ``bad_probability`` unless it lies between 0 and 1.
     """
+    check_period(period)
     today = frame.today
     parts, months = PartsFold(frame), PartsFold(frame)
     cells: dict[Cell, list[int]] = {}

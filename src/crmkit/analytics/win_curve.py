@@ -15,7 +15,7 @@ from typing import Any
 import attrs
 
 from crmkit.analytics import vega
-from crmkit.analytics.asked import check_age
+from crmkit.analytics.asked import check_age, check_period
 from crmkit.analytics.facts import DealFact, Outcome
 from crmkit.analytics.frame import Frame
 from crmkit.analytics.metric import Metric
@@ -63,6 +63,7 @@ class ClosingFold:
     __slots__ = ("_ages", "_parts", "_period", "_today", "_zone")
 
     def __init__(self, frame: Frame, period: Period | None = None) -> None:
+        check_period(period)
         self._period = period
         self._today = frame.today
         self._zone = zone(frame.zone)

@@ -21,6 +21,7 @@ from typing import Literal, get_args
 
 import attrs
 
+from crmkit.analytics.asked import check_period
 from crmkit.analytics.facts import DealFact, Outcome
 from crmkit.analytics.frame import Frame
 from crmkit.analytics.metric import Metric
@@ -74,6 +75,7 @@ class WinFold:
     def __init__(self, period: Period | None, frame: Frame, by: Counting = "closed") -> None:
         if by not in get_args(Counting):
             raise UsageError(f"deals are not counted by {shown(by)}", code="unknown_variant", hint="closed or created")
+        check_period(period)
         self._by: Counting = by
         self._period = period
         self._zone = zone(frame.zone)

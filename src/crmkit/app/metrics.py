@@ -4,7 +4,7 @@ Large tables are grouped by the database where the figure allows it (win rate, w
 deals one by one, in constant memory where they need no history.
 """
 
-from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from datetime import timedelta
 from typing import Any, Literal, Self, get_args
 from uuid import UUID
@@ -30,7 +30,6 @@ from crmkit.analytics import (
     win_curve,
     win_rate,
 )
-from crmkit.analytics.asked import check_money, check_period
 from crmkit.analytics.backtest import Snapshot
 from crmkit.analytics.facts import DealFact, Spell, StageFact
 from crmkit.analytics.faults import Fault
@@ -42,6 +41,7 @@ from crmkit.analytics.parts import Parts
 from crmkit.analytics.shares import one_of
 from crmkit.analytics.velocity import VelocityTally
 from crmkit.app import facts
+from crmkit.app.asked import check_quotas, quotas_by_user
 from crmkit.app.naming import named, pipelines_seen
 from crmkit.app.sight import covers, reads, where_readable
 from crmkit.app.work import Work
@@ -52,7 +52,7 @@ from crmkit.query.lift import Lifted, lift
 from crmkit.query.nodes import TRUE, IsNull, Path, all_of
 from crmkit.query.text import parse
 from crmkit.store.reader import Reader
-from crmkit.values import Money, Period, fold
+from crmkit.values import Money, Period
 from crmkit.values.business_hours import BusinessHours
 
 __all__ = ["Metrics"]
@@ -182,7 +182,6 @@ class Metrics:
     # ------------------------------------------------------------------------------------------------ won, lost, ended
 
     def _rate(self, period: Period | None, variant: win_rate.Variant) -> Metric:
-        check_period(period)
         by = win_rate.counted_by(variant)
         if self.frame.members:
             return win_rate.win_rate(self._deals(), period, self.frame, variant)
@@ -205,7 +204,6 @@ class Metrics:
     @reads("outcome", "closed_on", aged=True)
     def win_curve(self, period: Period | None = None) -> win_curve.WinCurve:
         """What share is won, lost and open at each age, beside the naive figures; of deals created in the period."""
-        check_period(period)
         if self.frame.members:
             counted = win_curve.tally(self._facts(self.start), self.frame, period)
             counted += win_curve.ClosingTally(parts=self._ageless())
@@ -224,7 +222,6 @@ class Metrics:
         return velocity.velocity_of(self._velocity(period), self.frame, variant, period)
 
     def _velocity(self, period: Period | None) -> VelocityTally:
-        check_period(period)
         counted, ageless = velocity.tally(self._facts(self.start), period, self.frame), self._ageless()
         return counted.beside(win_rate.tally(self._deals(), period, self.frame), ageless) if ageless.n else counted
 
@@ -240,7 +237,6 @@ class Metrics:
         amounts: funnel.Amounts = "now",
     ) -> funnel.Funnel:
         """How many deals, and how much money, reached each stage; of deals created in the period."""
-        check_period(period)
         policy: Any = {"reaching": reaching, "order": order, "period": period}
         stages = self._ladder
         grouped = amounts == "now" and 1 <= len(stages) <= tables.MAX_STAGES and facts.unmasked(self.reader)
@@ -264,21 +260,18 @@ class Metrics:
     @reads("outcome", also=("stage",))
     def flow_conversion(self, stage: Any, period: Period, *, order: Order = "now") -> Metric:
         """Of the deals that were in the stage in the period, the share that moved on within it."""
-        check_period(period)
         return conversion.flow_conversion(self._journeys(), period, stage=self._stage(stage), order=order)
 
     @reads("outcome", also=("stage",))
     def cohort_conversion(self, stage: Any, period: Period, *, mature: int = 90, order: Order = "now") -> Metric:
         """Of the deals that first came to the stage in the period, ``mature`` days ago at least, the share that moved
         on."""
-        check_period(period)
         wanted = self._stage(stage)
         return conversion.cohort_conversion(self._journeys(), period, stage=wanted, mature=mature, order=order)
 
     @reads("outcome", also=("stage",))
     def cohort_curve(self, stage: Any, period: Period, *, order: Order = "now") -> cohort_curve.CohortCurve:
         """The share that has moved on by each day since they first came to the stage; young deals are censored."""
-        check_period(period)
         return cohort_curve.cohort_curve(self._journeys(), period, stage=self._stage(stage), order=order)
 
     @reads("outcome", also=("stage",))
@@ -291,7 +284,6 @@ class Metrics:
     @reads(*_AHEAD, also=("amount",))
     def weighted(self, period: Period | None = None) -> weighted.WeightedPipeline:
         """What open deals expected to close in the period are worth times how likely they are won."""
-        check_period(period)
         if self.frame.members:
             return weighted.weighted_pipeline(self._deals(), period, self.frame)
         counted = weighted.tally(self._deals("open"), period, self.frame)
@@ -307,7 +299,6 @@ class Metrics:
         self, period: Period | None = None, rollup: categories.RollUp = "cumulative"
     ) -> categories.CategoryForecast:
         """What is expected by forecast category, each alone or rolled up."""
-        check_period(period)
         return categories.category_forecast(self._deals(), period, self.frame, rollup, self.stages)
 
     @reads("outcome", "expected_close", "stage", also=("amount",))
@@ -320,7 +311,6 @@ class Metrics:
         floor: int = stage_forecast.FLOOR,
     ) -> stage_forecast.StageForecast:
         """Open deals times the share that deals in their stage were won before."""
-        check_period(period)
         return stage_forecast.stage_forecast(self._journeys(), period, odds=odds, mature=mature, floor=floor)
 
     @reads(*_AHEAD, also=("amount",))
@@ -328,7 +318,6 @@ class Metrics:
         self, period: Period | None = None, *, seed: int, runs: int = 10_000, target: Money | None = None
     ) -> simulation.Simulation:
         """What may come in of the open deals, drawn many times."""
-        check_period(period)
         return simulation.simulate(self._deals(), period, self.frame, seed=seed, runs=runs, target=target)
 
     @reads("outcome", also=("stage",))
@@ -392,8 +381,6 @@ class Metrics:
     @reads("outcome", "expected_close", "closed_on", "amount")
     def coverage(self, quota: Money, period: Period, variant: coverage.Variant = "remaining") -> coverage.Coverage:
         """Open pipeline of the period to what of the quota is still to be won."""
-        check_period(period)
-        check_money(quota, "quota")
         return coverage.coverage(self._deals(), quota, period, self.frame, variant)
 
     @reads("outcome", "closed_on", "owner", "credited_to", also=("amount",))
@@ -404,40 +391,13 @@ class Metrics:
 
         Whose a quota is, is told by user, id or e-mail address. Raises NotFound (``unknown_user``), UsageError.
         """
-        check_period(period)
-        if not isinstance(quotas, Mapping):
-            raise UsageError("quotas are money by user", code="bad_quotas", field="quotas", hint="{user: Money(...)}")
+        check_quotas(quotas, team_quota)
         splits = facts.split_shares(self.session.system_reader.records("deal_split"))
         deals = facts.DealFacts(self.reader, self.condition, self.frame.zone, splits=splits)
-        for quota in (*quotas.values(), *(() if team_quota is None else (team_quota,))):
-            check_money(quota, "quota")
         counted = attainment.tally(deals, period, self.frame)
-        meant = self._of_users(quotas, {owner for owner, _ in counted.credit})
+        credited = {owner for owner, _ in counted.credit}
+        meant = quotas_by_user(quotas, credited, self.reader, self.session.actor)
         return attainment.attainment_of(counted, meant, self.frame, team_quota, period)
-
-    def _of_users(self, quotas: Mapping[Any, Money], credited: Collection[Hashable]) -> dict[Hashable, Money]:
-        """The quotas by user's id. Raises NotFound for somebody who is neither credited nor a user one may see."""
-        users = {user.id: user for user in self.reader.records("user")}
-        known: dict[Any, Hashable] = {self.session.actor.id: self.session.actor.id}
-        known |= {**{str(id): id for id in (*users, *credited)}, **{id: id for id in (*users, *credited)}}
-        known |= {fold(user.email): id for id, user in users.items() if user.email}
-        meant: dict[Hashable, Money] = {}
-        for who, quota in quotas.items():
-            key = getattr(who, "id", who)
-            whose = known.get(fold(key) if isinstance(key, str) else key)
-            if whose is None:
-                raise NotFound(
-                    f"there is no user {who!s:.80}",
-                    code="unknown_user",
-                    field="quotas",
-                    hint="a user, an id or an e-mail",
-                )
-            if whose in meant:
-                raise UsageError(
-                    f"two quotas of {who!s:.80}", code="bad_quotas", field="quotas", hint="one for each user"
-                )
-            meant[whose] = quota
-        return meant
 
     def response_time(
         self,
@@ -452,7 +412,6 @@ class Metrics:
         An answer that the actor may not read is none, so read ``frame.scope`` beside it. Raises InvalidQuery for who
         may read no activities.
         """
-        check_period(period)
         wanted = lift(parse(where) if isinstance(where, str) else where, self.session.actor.ids)
         everything = lift(TRUE)
         asked, answered = (("lead", wanted), ("activity", everything, facts.ATTEMPT_FIELDS))
