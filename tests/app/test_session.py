@@ -1,6 +1,6 @@
 """A session keeps what it did as one changeset, once; what it failed to do, or only tried, leaves nothing."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -8,6 +8,7 @@ import pytest
 from crmkit import CRM, SYSTEM
 from crmkit.errors import CrmkitError, Duplicate, InvalidRecord, InvalidValue, NotFound, UnknownActor, UsageError
 from crmkit.schema.types import Integer, Text
+from crmkit.sdk import hookimpl
 from crmkit.store.migrate import include_name
 from tests.nerves.snapshots import broken, digest, snapshot
 from tests.staff import ADMIN
@@ -55,6 +56,54 @@ def test_a_commit_in_the_middle_ends_one_changeset_and_begins_another(crm: CRM, 
         versions = me.accounts.history(account.id)
         assert [v.changeset.id for v in versions if v.changeset] == [first, second]
         assert [v.changeset.command for v in versions if v.changeset] == ["account.create", "account.update"]
+    assert broken(snapshot(migrated_url)) == []
+
+
+@pytest.mark.parametrize("ending", ["commit", "close", "leave"])
+@pytest.mark.parametrize("where", ["rows", "progress", "hook"])
+def test_a_session_does_not_end_in_the_middle_of_a_verb(
+    open_crm: Callable[..., CRM], migrated_url: str, where: str, ending: str
+) -> None:
+    """Half of a verb would be kept, even of one that is tried only, and the rest would have nothing to be undone by."""
+    told: list[str] = []
+
+    def end(me: Any) -> None:
+        told.append(ending)
+        with pytest.raises(UsageError) as refused:
+            me.__exit__(None, None, None) if ending == "leave" else getattr(me, ending)()
+        assert refused.value.code == "verb_under_way"
+
+    class Committing:
+        name = "committing"
+        listens_to = ("account",)
+
+        @hookimpl
+        def crmkit_before_change(self, session: Any, changes: Any) -> None:
+            if where == "hook":
+                end(session)
+
+    crm = open_crm(migrated_url, plugins=[Committing()])
+    before = digest(migrated_url)
+
+    def rows(me: Any) -> Iterator[dict[str, str]]:
+        yield {"name": "one"}
+        if where == "rows":
+            end(me)
+        yield {"name": "two"}
+
+    def progress(me: Any) -> None:
+        if where == "progress":
+            end(me)
+
+    with crm.session(ADMIN) as me:
+        assert me.accounts.create_many(rows(me), dry_run=True, progress=lambda _: progress(me)).counts["created"] == 2
+        assert me.accounts.count() == 0
+    assert told == [ending]
+    assert digest(migrated_url) == before
+    with crm.session(ADMIN) as me:
+        me.accounts.create_many(rows(me), progress=lambda _: progress(me))
+    with crm.session(ADMIN) as me:
+        assert [account.name for account in me.accounts] == ["one", "two"]
     assert broken(snapshot(migrated_url)) == []
 
 
