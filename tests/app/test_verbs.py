@@ -265,15 +265,31 @@ def test_what_stored_values_hang_on_is_not_changed_by_hand(crm: CRM, migrated_ur
         me.records("thing").create(name="one")
     before = digest(migrated_url)
     with crm.session(ADMIN) as me:
-        for values in ({"type": "text"}, {"options": {"minimum": 100}}, {"on": "deal"}):
+        slot = {"indexed": True, "slot": "number_3"}
+        for values in (
+            {"type": "text"},
+            {"options": {"minimum": 100}},
+            {"on": "deal"},
+            {"required": True},
+            {"column": "other"},
+            slot,
+            {"unique": True},
+            {"unique": True, "unique_slot": "unique_3"},
+        ):
             with pytest.raises(InvalidDefinition) as refused:
                 me.records("custom_field").update(field, values)
-            assert refused.value.code == "fixed"
+            assert {problem.code for problem in refused.value.problems} == {"fixed"}
+            [outcome] = me.records("custom_field").where(key="size").update(**values).refused
+            assert {(problem.code, problem.field) for problem in outcome.problems} == {("fixed", key) for key in values}
+        with pytest.raises(InvalidDefinition) as refused:
+            me.records("custom_field").create(on="account", key="other", type="text", column="size")
+        assert refused.value.code == "fixed"
         with pytest.raises(InvalidDefinition):
             me.records("custom_object").update(thing, key="other")
     assert digest(migrated_url) == before
     with crm.session(ADMIN) as me:
         assert me.records("custom_object").update(thing, label="Ding").label == "Ding"
+        assert me.records("custom_field").update(field, labels={"zh": "人数"}).labels == {"zh": "人数"}
         assert [r.name for r in me.records("thing")] == ["one"]
         me.fields.change("account", "size", Text())
         assert [a["size"] for a in me.accounts] == ["7"]

@@ -46,8 +46,7 @@ def check_definition(session: Work, change: Change) -> None:
     if change.kind == "delete":
         return
     values = change.values
-    if change.before is not None:
-        _check_kept(change)
+    _check_kept(session, change)
     match change.type_key:
         case "grant":
             _check_grant(session, {**values, "id": change.id})
@@ -69,16 +68,21 @@ def check_definition(session: Work, change: Change) -> None:
             _check_gate(session, values)
 
 
-def _check_kept(change: Change) -> None:
+_PLACED = {"type", "options", "required", "unique", "indexed", "column", "slot", "unique_slot"}
+"""What the values of a custom field hang on: how they are read, where they lie, that they are there and single."""
+
+
+def _check_kept(session: Work, change: Change) -> None:
     """What stored values hang on stays as it is, or values would be read as what they are not."""
-    changed = change.changed
-    fixed = {"custom_object": {"key"}, "custom_field": {"on"}}.get(change.type_key, set())
-    if change.type_key == "custom_field" and not changed & {"column"}:
-        fixed = fixed | {"type", "options"}
-    problems = [
-        Problem("fixed", f"{key} cannot be changed", key, hint="me.fields.change(...) converts the values of a field")
-        for key in sorted(changed & fixed)
-    ]
+    fixed: set[str] = set()
+    if change.type_key == "custom_object" and change.before is not None:
+        fixed = {"key"}
+    elif change.type_key == "custom_field":
+        fixed = {"on"} if change.before is not None else set()
+        if not (session.placing or session.undoing):
+            fixed = fixed | _PLACED
+    hint = "me.fields.add(...) finds a place for the values of a field, me.fields.change(...) converts them"
+    problems = [Problem("fixed", f"{key} is not set by hand", key, hint=hint) for key in sorted(change.changed & fixed)]
     if problems:
         raise InvalidDefinition(problems)
 

@@ -88,6 +88,7 @@ class Work:
         self._doing = 0
         self._undoes: UUID | None = None
         self.undoing = False
+        self.placing = False
         self._bumps: set[str] = set()
         self.written: dict[str, tuple[Mapping[str, Any], ...] | None] = {}
         """By record type: the values that many records were given at once, or None once any was written by itself."""
@@ -336,6 +337,15 @@ class Work:
         """What is read while the session may write."""
         self._readings.add(reading)
         return iter(reading)
+
+    @contextmanager
+    def placing_fields(self) -> Iterator[None]:
+        """Inside, ``placing`` is true: who writes custom fields has found a place for their values."""
+        before, self.placing = self.placing, True
+        try:
+            yield
+        finally:
+            self.placing = before
 
     def writer(self) -> Writer:
         """The writer under this session's one changeset."""

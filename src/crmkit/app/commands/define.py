@@ -67,7 +67,8 @@ class AddField(Command[CustomField]):
                 field=self.key,
                 hint="give a default, or add it as not required and fill it first",
             )
-        made: CustomField = me.records("custom_field").create(attrs.asdict(definition, recurse=False))
+        with me.placing_fields():
+            made: CustomField = me.records("custom_field").create(attrs.asdict(definition, recurse=False))
         if definition.required:
             default = me.type_of(record_type.key).by_key[self.key].default
             _fill(me, record_type.key, self.key, ((r.id, default) for r in me.system_reader.records(record_type.key)))
@@ -127,7 +128,8 @@ class ChangeField(Command[CustomField]):
             )
         new = to_field(definition, me.crm.field_types)
         converted = _converted(me, record_type, old, new)
-        changed: CustomField = me.records("custom_field").update(stored, attrs.asdict(definition, recurse=False))
+        with me.placing_fields():
+            changed: CustomField = me.records("custom_field").update(stored, attrs.asdict(definition, recurse=False))
         _fill(me, record_type.key, self.key, converted if moves or new.required else [])
         return changed
 
