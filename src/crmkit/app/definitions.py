@@ -17,6 +17,7 @@ from crmkit.query.lift import Lifted, lift
 from crmkit.query.text import parse
 from crmkit.schema import Record, Schema
 from crmkit.schema.custom import ObjectDefinition, object_type, to_field
+from crmkit.schema.index_room import check_room
 from crmkit.sdk.change import Change
 from crmkit.store.locks import lock
 from crmkit.values import fold
@@ -104,6 +105,8 @@ def _check_field(session: Work, values: Mapping[str, Any], record_id: UUID) -> N
     """The field is one the schema can have: a known type, a key and slots nobody else has."""
     definition = field_definition(values)
     made = to_field(definition, session.crm.field_types)
+    if made.default is not None and (made.indexed or made.unique):
+        check_room(made.type, made.type.parse(made.default))
     record_type = session.type_of(definition.on)
     others = [f for f in session.system_reader.records("custom_field") if f.on == definition.on and f.id != record_id]
     if made.key in {f.key for f in others} or made.key in {f.key for f in record_type.declared}:
