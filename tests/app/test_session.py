@@ -1,6 +1,8 @@
 """A session keeps what it did as one changeset, once; what it failed to do, or only tried, leaves nothing."""
 
+import threading
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -277,3 +279,49 @@ def test_a_tenant_that_could_not_be_used_is_not_made(crm: CRM, migrated_url: str
 
 def test_the_tables_are_those_a_host_is_told_to_leave_alone(migrated_url: str) -> None:
     assert not any(include_name(name, "table", {}) for name in snapshot(migrated_url))
+
+
+# ------------------------------------------------------------------------------------------------------------ migrating
+
+
+def test_two_processes_may_migrate_at_the_same_time(open_crm: Callable[..., CRM], database_url: str) -> None:
+    """Each finds what the other made meanwhile."""
+    crms = [open_crm(database_url) for _ in range(2)]
+    errors: list[Exception] = []
+    both = threading.Barrier(2)
+
+    def migrate(crm: CRM) -> None:
+        both.wait()
+        try:
+            crm.migrate(admin=ADMIN)
+        except CrmkitError as error:
+            errors.append(error)
+
+    threads = [threading.Thread(target=migrate, args=(crm,)) for crm in crms]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert errors == []
+    with crms[0].session(ADMIN) as me:
+        assert [user.email for user in me.users] == [ADMIN]
+        assert me.records("role_member").count() == 1
+
+
+def test_a_tenant_that_is_made_by_another_process_meanwhile_is_there(
+    crm: CRM, migrated_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = digest(migrated_url)
+    answers = iter([False, True])
+    monkeypatch.setattr(type(crm.tenants), "exists", lambda _self, _key: next(answers))
+    crm.migrate(admin=ADMIN)
+    assert next(answers, None) is None
+    assert digest(migrated_url) == before
+
+
+def test_an_administrator_without_an_address_is_refused_before_anything_is_made(tmp_path: Path) -> None:
+    crm = CRM(f"sqlite:///{tmp_path / 'crm.db'}")
+    for bad in ("no address", "", 5):
+        with pytest.raises(InvalidValue):
+            crm.migrate(admin=bad)  # type: ignore[arg-type]
+    assert list(tmp_path.iterdir()) == []

@@ -104,6 +104,8 @@ def _check_object(session: Work, values: Mapping[str, Any], record_id: UUID) -> 
 def _check_field(session: Work, values: Mapping[str, Any], record_id: UUID) -> None:
     """The field is one the schema can have: a known type, a key and slots nobody else has."""
     definition = field_definition(values)
+    if definition.on == "custom_field":
+        raise InvalidDefinition("what describes fields has no custom ones itself", code="not_extensible", field="on")
     made = to_field(definition, session.crm.field_types)
     if made.default is not None and (made.indexed or made.unique):
         check_room(made.type, made.type.parse(made.default))

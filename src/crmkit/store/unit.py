@@ -228,7 +228,8 @@ class Unit:
         """
         if self._writing:
             # SQLite ends a transaction by itself when a disk is full: what follows would be kept piece by piece.
-            self._driver.check_alive(self._connection)
+            with self._failing:
+                self._driver.check_alive(self._connection)
             return
         self._check_open()
         if self._gate is not None:

@@ -14,8 +14,10 @@ from crmkit.query.text import parse
 from crmkit.records import CustomField, CustomObject
 from crmkit.schema import Field
 from crmkit.schema.custom import FieldDefinition, place, to_field
+from crmkit.schema.field import place_of
 from crmkit.schema.field_type import FieldType
 from crmkit.sdk.command import Command, command
+from crmkit.values.text import shown
 
 __all__ = ["UNCHANGED", "AddField", "AddObject", "ChangeField", "RemoveField", "Unchanged"]
 
@@ -158,7 +160,7 @@ def _stored(me: Any, on: str, key: str) -> tuple[Any, Any]:
     for stored in me.system_reader.records("custom_field"):
         if stored.on == record_type.key and stored.key == key:
             return record_type, stored
-    raise NotFound(f"{record_type.key} has no custom field {key!r:.80}", code="unknown_field", field=key)
+    raise NotFound(f"{record_type.key} has no custom field {shown(key)}", code="unknown_field", field=place_of(key))
 
 
 def _other_backs(me: Any, record_type: Any, old: Field) -> list[str]:
