@@ -16,7 +16,7 @@
     │   └── UnknownActor        nobody of that name in this tenant
     ├── Conflict                the caller: read again and decide (names the fields)
     ├── Vetoed                  the caller, after reading the plugin's reason
-    ├── BulkStopped             the caller: a bulk verb told to stop did; carries the outcomes so far
+    ├── BulkStopped             the caller: a bulk verb told to stop did; carries the problems of the row
     ├── UsageError              the developer: the API was called in a way it forbids
     ├── PluginError             the plugin's author (names the plugin)
     └── StorageError            the operator

@@ -1,6 +1,8 @@
 """A session keeps what it did as one changeset, once; what it failed to do, or only tried, leaves nothing."""
 
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -8,6 +10,7 @@ import pytest
 from crmkit import CRM, SYSTEM
 from crmkit.errors import CrmkitError, Duplicate, InvalidRecord, InvalidValue, NotFound, UnknownActor, UsageError
 from crmkit.schema.types import Integer, Text
+from crmkit.sdk import hookimpl
 from crmkit.store.migrate import include_name
 from tests.nerves.snapshots import broken, digest, snapshot
 from tests.staff import ADMIN
@@ -55,6 +58,54 @@ def test_a_commit_in_the_middle_ends_one_changeset_and_begins_another(crm: CRM, 
         versions = me.accounts.history(account.id)
         assert [v.changeset.id for v in versions if v.changeset] == [first, second]
         assert [v.changeset.command for v in versions if v.changeset] == ["account.create", "account.update"]
+    assert broken(snapshot(migrated_url)) == []
+
+
+@pytest.mark.parametrize("ending", ["commit", "close", "leave"])
+@pytest.mark.parametrize("where", ["rows", "progress", "hook"])
+def test_a_session_does_not_end_in_the_middle_of_a_verb(
+    open_crm: Callable[..., CRM], migrated_url: str, where: str, ending: str
+) -> None:
+    """Half of a verb would be kept, even of one that is tried only, and the rest would have nothing to be undone by."""
+    told: list[str] = []
+
+    def end(me: Any) -> None:
+        told.append(ending)
+        with pytest.raises(UsageError) as refused:
+            me.__exit__(None, None, None) if ending == "leave" else getattr(me, ending)()
+        assert refused.value.code == "verb_under_way"
+
+    class Committing:
+        name = "committing"
+        listens_to = ("account",)
+
+        @hookimpl
+        def crmkit_before_change(self, session: Any, changes: Any) -> None:
+            if where == "hook":
+                end(session)
+
+    crm = open_crm(migrated_url, plugins=[Committing()])
+    before = digest(migrated_url)
+
+    def rows(me: Any) -> Iterator[dict[str, str]]:
+        yield {"name": "one"}
+        if where == "rows":
+            end(me)
+        yield {"name": "two"}
+
+    def progress(me: Any) -> None:
+        if where == "progress":
+            end(me)
+
+    with crm.session(ADMIN) as me:
+        assert me.accounts.create_many(rows(me), dry_run=True, progress=lambda _: progress(me)).counts["created"] == 2
+        assert me.accounts.count() == 0
+    assert told == [ending]
+    assert digest(migrated_url) == before
+    with crm.session(ADMIN) as me:
+        me.accounts.create_many(rows(me), progress=lambda _: progress(me))
+    with crm.session(ADMIN) as me:
+        assert [account.name for account in me.accounts] == ["one", "two"]
     assert broken(snapshot(migrated_url)) == []
 
 
@@ -228,3 +279,49 @@ def test_a_tenant_that_could_not_be_used_is_not_made(crm: CRM, migrated_url: str
 
 def test_the_tables_are_those_a_host_is_told_to_leave_alone(migrated_url: str) -> None:
     assert not any(include_name(name, "table", {}) for name in snapshot(migrated_url))
+
+
+# ------------------------------------------------------------------------------------------------------------ migrating
+
+
+def test_two_processes_may_migrate_at_the_same_time(open_crm: Callable[..., CRM], database_url: str) -> None:
+    """Each finds what the other made meanwhile."""
+    crms = [open_crm(database_url) for _ in range(2)]
+    errors: list[Exception] = []
+    both = threading.Barrier(2)
+
+    def migrate(crm: CRM) -> None:
+        both.wait()
+        try:
+            crm.migrate(admin=ADMIN)
+        except CrmkitError as error:
+            errors.append(error)
+
+    threads = [threading.Thread(target=migrate, args=(crm,)) for crm in crms]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert errors == []
+    with crms[0].session(ADMIN) as me:
+        assert [user.email for user in me.users] == [ADMIN]
+        assert me.records("role_member").count() == 1
+
+
+def test_a_tenant_that_is_made_by_another_process_meanwhile_is_there(
+    crm: CRM, migrated_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = digest(migrated_url)
+    answers = iter([False, True])
+    monkeypatch.setattr(type(crm.tenants), "exists", lambda _self, _key: next(answers))
+    crm.migrate(admin=ADMIN)
+    assert next(answers, None) is None
+    assert digest(migrated_url) == before
+
+
+def test_an_administrator_without_an_address_is_refused_before_anything_is_made(tmp_path: Path) -> None:
+    crm = CRM(f"sqlite:///{tmp_path / 'crm.db'}")
+    for bad in ("no address", "", 5):
+        with pytest.raises(InvalidValue):
+            crm.migrate(admin=bad)  # type: ignore[arg-type]
+    assert list(tmp_path.iterdir()) == []

@@ -221,9 +221,32 @@ def test_what_is_no_command_no_form_and_no_block_is_refused(crm: CRM, migrated_u
                 me.do(command)  # type: ignore[arg-type]
         with pytest.raises(UsageError):
             me.accounts.create_many([{"name": "x"}], form="xml")  # type: ignore[arg-type]
-        for size in (0, -1, 1.5, "x", True):
+        for size in (0, -1, 1.5, "x", True, 2**63, 10**5000):
             with pytest.raises(InvalidQuery):
                 me.accounts.where().blocks(size)  # type: ignore[arg-type]
+        for limit in (-1, 1.5, "x", None):
+            with pytest.raises(InvalidQuery):
+                me.log(limit)  # type: ignore[arg-type]
+        for rows in (None, 5):
+            for verb in (me.accounts.create_many, me.accounts.update_many, me.accounts.delete_many):
+                with pytest.raises(UsageError) as refused:
+                    verb(rows)  # type: ignore[operator]
+                assert refused.value.code == "not_rows"
+            with pytest.raises(UsageError):
+                me.accounts.upsert_many(rows, by="name")  # type: ignore[arg-type]
+        for key in (5, [], 10**5000):
+            with pytest.raises(InvalidQuery):
+                me.accounts.order_by(key)  # type: ignore[arg-type]
+            with pytest.raises(InvalidQuery):
+                me.accounts.totals(by=(key,))
+            with pytest.raises(NotFound):
+                me.fields.remove("account", key)  # type: ignore[arg-type]
+            for ask in (me.explain, me.who_can):
+                with pytest.raises(InvalidDefinition):
+                    ask(me.roles.one(name="rep"), key)  # type: ignore[arg-type]
+        with pytest.raises(InvalidDefinition) as extended:
+            me.fields.add("custom_field", "more", Text())
+        assert extended.value.code == "not_extensible"
         for given in (5, "name", [("name", "x")]):
             with pytest.raises(InvalidRecord):
                 me.accounts.create(given)  # type: ignore[arg-type]
@@ -265,15 +288,31 @@ def test_what_stored_values_hang_on_is_not_changed_by_hand(crm: CRM, migrated_ur
         me.records("thing").create(name="one")
     before = digest(migrated_url)
     with crm.session(ADMIN) as me:
-        for values in ({"type": "text"}, {"options": {"minimum": 100}}, {"on": "deal"}):
+        slot = {"indexed": True, "slot": "number_3"}
+        for values in (
+            {"type": "text"},
+            {"options": {"minimum": 100}},
+            {"on": "deal"},
+            {"required": True},
+            {"column": "other"},
+            slot,
+            {"unique": True},
+            {"unique": True, "unique_slot": "unique_3"},
+        ):
             with pytest.raises(InvalidDefinition) as refused:
                 me.records("custom_field").update(field, values)
-            assert refused.value.code == "fixed"
+            assert {problem.code for problem in refused.value.problems} == {"fixed"}
+            [outcome] = me.records("custom_field").where(key="size").update(**values).refused
+            assert {(problem.code, problem.field) for problem in outcome.problems} == {("fixed", key) for key in values}
+        with pytest.raises(InvalidDefinition) as refused:
+            me.records("custom_field").create(on="account", key="other", type="text", column="size")
+        assert refused.value.code == "fixed"
         with pytest.raises(InvalidDefinition):
             me.records("custom_object").update(thing, key="other")
     assert digest(migrated_url) == before
     with crm.session(ADMIN) as me:
         assert me.records("custom_object").update(thing, label="Ding").label == "Ding"
+        assert me.records("custom_field").update(field, labels={"zh": "人数"}).labels == {"zh": "人数"}
         assert [r.name for r in me.records("thing")] == ["one"]
         me.fields.change("account", "size", Text())
         assert [a["size"] for a in me.accounts] == ["7"]

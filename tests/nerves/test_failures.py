@@ -184,6 +184,26 @@ def test_a_connection_that_is_lost_between_two_verbs_takes_the_session_with_it(
     works(crm, server_url)
 
 
+def test_a_loss_that_was_caught_is_raised_again_when_the_session_is_to_be_kept(
+    server_url: str, open_crm: OpenCRM
+) -> None:
+    crm = open_crm(server_url)
+    before = digest(server_url)
+
+    def lose() -> None:
+        with crm.session(ADMIN) as me:
+            me.accounts.create(name="ACME")
+            cut(server_url)
+            for use in (me.accounts.count, lambda: me.accounts.create(name="Other"), lambda: list(me.accounts)):
+                error = raised(use)
+                assert isinstance(error, Unavailable)
+
+    error = raised(lose)
+    assert isinstance(error, Unavailable)
+    assert digest(server_url) == before
+    works(crm, server_url)
+
+
 def test_a_connection_that_is_lost_before_the_commit_keeps_nothing(server_url: str, open_crm: OpenCRM) -> None:
     crm = open_crm(server_url)
     before = digest(server_url)

@@ -162,7 +162,7 @@ class Collection(Generic[T]):
         nothing is kept. ``form="text"`` reads cells of a file. ``progress`` is told how many rows each block had.
         """
         with self.session.bulk(f"{self.type.key}.create_many", stop=stop, dry_run=dry_run) as tally:
-            self._writes.create(self.type.key, enumerate(rows), tally, _form(form), progress)
+            self._writes.create(self.type.key, _numbered(rows), tally, _form(form), progress)
         return self.session.result(tally, dry_run)
 
     def update_many(
@@ -175,7 +175,7 @@ class Collection(Generic[T]):
         progress: Callable[[int], None] | None = None,
     ) -> BulkResult:
         """Many updates: pairs of record (or id) and values. See create_many."""
-        numbered = ((i, *_pair(row)) for i, row in enumerate(rows))
+        numbered = ((i, *_pair(row)) for i, row in _numbered(rows))
         with self.session.bulk(f"{self.type.key}.update_many", stop=stop, dry_run=dry_run) as tally:
             self._writes.update(self.type.key, numbered, tally, _form(form), progress)
         return self.session.result(tally, dry_run)
@@ -190,7 +190,7 @@ class Collection(Generic[T]):
     ) -> BulkResult:
         """Many deletes. See create_many."""
         with self.session.bulk(f"{self.type.key}.delete_many", stop=stop, dry_run=dry_run) as tally:
-            self._writes.delete(self.type.key, enumerate(targets), tally, progress)
+            self._writes.delete(self.type.key, _numbered(targets), tally, progress)
         return self.session.result(tally, dry_run)
 
     def upsert_many(
@@ -205,7 +205,7 @@ class Collection(Generic[T]):
         """Many upserts, in the order of the rows, so that a later row finds what an earlier one made."""
         with self.session.bulk(f"{self.type.key}.upsert_many", stop=stop, dry_run=dry_run) as tally:
             names, form = _names(by), _form(form)
-            for i, given in enumerate(rows):
+            for i, given in _numbered(rows):
                 try:
                     found = self._matching(given, names, form)
                 except CrmkitError as error:
@@ -268,6 +268,15 @@ def _given(values: Any, fields: dict[str, Any]) -> dict[str, Any]:
     if values is not None and not isinstance(values, Mapping):
         raise InvalidRecord(f"{shown(values)} is not a mapping of fields to values", code="not_a_mapping")
     return {**(values or {}), **fields}
+
+
+def _numbered(rows: Any) -> Iterator[tuple[int, Any]]:
+    try:
+        return enumerate(iter(rows))
+    except TypeError as error:
+        if hasattr(type(rows), "__iter__"):  # its own failing, and not that it is none
+            raise
+        raise UsageError(f"{shown(rows)} is no list of rows", code="not_rows", hint="any iterable") from error
 
 
 def _pair(row: Any) -> tuple[Any, Any]:

@@ -1,7 +1,7 @@
 """The front door: one CRM over one database."""
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -17,11 +17,11 @@ from crmkit.app.health import Finding, examine
 from crmkit.app.outbox import outbox_of
 from crmkit.app.session import Session
 from crmkit.app.tenants import DEFAULT_TENANT, Tenants
-from crmkit.errors import StorageError, UsageError
+from crmkit.errors import Duplicate, StorageError, UsageError
 from crmkit.permissions import SYSTEM, Actor
 from crmkit.schema import Record
 from crmkit.store.tenants import Tenant
-from crmkit.values import Clock, IdFactory, to_micros
+from crmkit.values import Clock, IdFactory, clean_text, normalise_email, to_micros
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session as HostSession
@@ -86,15 +86,17 @@ class CRM(Foundation):
 
         The first run also makes the default tenant with a sales pipeline and the roles admin, manager and rep.
         ``admin`` is the e-mail address of a user who gets the role admin, made if there is none.
+
+        Raises InvalidValue for what is no address, before anything is done.
         """
+        address = None if admin is None else normalise_email(clean_text(admin))
         from crmkit.store.migrate import create_missing, migrate
 
         migrate(self.database)
         create_missing(self.database, self.tables)
-        if not self.tenants.exists(DEFAULT_TENANT):
-            self.tenants.create(DEFAULT_TENANT)
-        if admin is not None:
-            self.tenants.admit(DEFAULT_TENANT, admin)
+        _settled(lambda: self.tenants.exists(DEFAULT_TENANT) or self.tenants.create(DEFAULT_TENANT))
+        if address is not None:
+            _settled(lambda: self.tenants.admit(DEFAULT_TENANT, address))
 
     def examine(self) -> list[Finding]:
         """What an operator should know: is the database there, at this release, set up well, are plugins told."""
@@ -208,3 +210,11 @@ class CRM(Foundation):
 
     def __repr__(self) -> str:
         return f"CRM({self.database!r})"
+
+
+def _settled(make: Callable[[], object]) -> None:
+    """Makes what is not there yet; when another process did at the same moment, it finds it there."""
+    try:
+        make()
+    except Duplicate:
+        make()

@@ -17,6 +17,7 @@ from crmkit.query.lift import Lifted, lift
 from crmkit.query.text import parse
 from crmkit.schema import Record, Schema
 from crmkit.schema.custom import ObjectDefinition, object_type, to_field
+from crmkit.schema.index_room import check_room
 from crmkit.sdk.change import Change
 from crmkit.store.locks import lock
 from crmkit.values import fold
@@ -46,8 +47,7 @@ def check_definition(session: Work, change: Change) -> None:
     if change.kind == "delete":
         return
     values = change.values
-    if change.before is not None:
-        _check_kept(change)
+    _check_kept(session, change)
     match change.type_key:
         case "grant":
             _check_grant(session, {**values, "id": change.id})
@@ -69,16 +69,21 @@ def check_definition(session: Work, change: Change) -> None:
             _check_gate(session, values)
 
 
-def _check_kept(change: Change) -> None:
+_PLACED = {"type", "options", "required", "unique", "indexed", "column", "slot", "unique_slot"}
+"""What the values of a custom field hang on: how they are read, where they lie, that they are there and single."""
+
+
+def _check_kept(session: Work, change: Change) -> None:
     """What stored values hang on stays as it is, or values would be read as what they are not."""
-    changed = change.changed
-    fixed = {"custom_object": {"key"}, "custom_field": {"on"}}.get(change.type_key, set())
-    if change.type_key == "custom_field" and not changed & {"column"}:
-        fixed = fixed | {"type", "options"}
-    problems = [
-        Problem("fixed", f"{key} cannot be changed", key, hint="me.fields.change(...) converts the values of a field")
-        for key in sorted(changed & fixed)
-    ]
+    fixed: set[str] = set()
+    if change.type_key == "custom_object" and change.before is not None:
+        fixed = {"key"}
+    elif change.type_key == "custom_field":
+        fixed = {"on"} if change.before is not None else set()
+        if not (session.placing or session.undoing):
+            fixed = fixed | _PLACED
+    hint = "me.fields.add(...) finds a place for the values of a field, me.fields.change(...) converts them"
+    problems = [Problem("fixed", f"{key} is not set by hand", key, hint=hint) for key in sorted(change.changed & fixed)]
     if problems:
         raise InvalidDefinition(problems)
 
@@ -99,7 +104,11 @@ def _check_object(session: Work, values: Mapping[str, Any], record_id: UUID) -> 
 def _check_field(session: Work, values: Mapping[str, Any], record_id: UUID) -> None:
     """The field is one the schema can have: a known type, a key and slots nobody else has."""
     definition = field_definition(values)
+    if definition.on == "custom_field":
+        raise InvalidDefinition("what describes fields has no custom ones itself", code="not_extensible", field="on")
     made = to_field(definition, session.crm.field_types)
+    if made.default is not None and (made.indexed or made.unique):
+        check_room(made.type, made.type.parse(made.default))
     record_type = session.type_of(definition.on)
     others = [f for f in session.system_reader.records("custom_field") if f.on == definition.on and f.id != record_id]
     if made.key in {f.key for f in others} or made.key in {f.key for f in record_type.declared}:

@@ -1,6 +1,7 @@
 """From changes to rows: plugins are asked, what one record alone cannot tell is checked, and everything is written."""
 
 from collections.abc import Callable, Iterable, Mapping
+from copy import deepcopy
 from typing import Any, Protocol
 from uuid import UUID
 
@@ -15,6 +16,7 @@ from crmkit.app.uniqueness import uniqueness_check
 from crmkit.app.work import Work
 from crmkit.errors import Conflict, CrmkitError, Duplicate, InvalidRecord, NotFound, Problem, UsageError, Vetoed
 from crmkit.schema import Record, RecordType
+from crmkit.schema.types import Json
 from crmkit.sdk.change import Change, Veto
 from crmkit.store.writer import NewRow
 
@@ -73,7 +75,7 @@ class Finishing:
         for name in session.listeners("crmkit_before_change", record_type.key):
             if not changes:
                 break
-            answers = session.ask(name, changes)
+            answers = session.ask(name, _lent(record_type, changes))
             by_row = {change.row: change for change in changes}
             for answer in answers:
                 if isinstance(answer, Veto):
@@ -217,6 +219,17 @@ def conflict(work: Work, record_type: RecordType, read: Record, now: Record) -> 
 
 
 _DONE: Mapping[str, Any] = {"create": "created", "update": "updated", "delete": "deleted"}
+
+
+def _lent(record_type: RecordType, changes: list[Change]) -> list[Change]:
+    """The changes as plugins get them: a document in them is a copy, so that what is done to it goes nowhere."""
+    documents = [f.key for f in record_type.fields if isinstance(f.type, Json)]
+    if not documents:
+        return changes
+    return [
+        attrs.evolve(c, values={**c.values, **{key: deepcopy(c.values.get(key)) for key in documents if c.values}})
+        for c in changes
+    ]
 
 
 def _sifted(changes: list[Change], tally: Tally, check: Callable[[Change], None]) -> list[Change]:

@@ -28,6 +28,7 @@ from crmkit.query.text import parse
 from crmkit.schema import Record, RecordType
 from crmkit.schema.types import Reference
 from crmkit.store.reader import BLOCK, Group, Sorting
+from crmkit.values.text import shown
 
 __all__ = ["Query"]
 
@@ -75,7 +76,7 @@ class Query(Generic[T]):
     def limit(self, size: int) -> "Query[T]":
         """At most this many in total. Raises InvalidQuery (``bad_limit``)."""
         if type(size) is not int or size < 0:
-            raise InvalidQuery(f"{size!r:.40} is not a number of records", code="bad_limit")
+            raise InvalidQuery(f"{shown(size)} is not a number of records", code="bad_limit")
         return attrs.evolve(self, size=size)
 
     def _lifted(self) -> Lifted:
@@ -112,8 +113,8 @@ class Query(Generic[T]):
 
     def blocks(self, size: int = BLOCK) -> Iterator[list[T]]:
         """All records in no order, in lists, in constant memory: for exports. Raises InvalidQuery (``bad_limit``)."""
-        if type(size) is not int or size < 1:
-            raise InvalidQuery(f"{size!r:.40} is not a number of records", code="bad_limit")
+        if type(size) is not int or not 1 <= size < 2**31:
+            raise InvalidQuery(f"{shown(size)} is not a number of records", code="bad_limit")
         found = self.session.reader.stream(self.type.key, self._lifted(), size)
         again = partial(self._blocks_of, size=size)
         return self.session.reads(Reading(found, lambda block: [record.id for record in block], again))
@@ -233,7 +234,7 @@ def _sort_key(key: Order | Path | str) -> tuple[tuple[str, ...], bool]:
         return key.names, False
     if isinstance(key, Order):
         return key.path.names, key.descending
-    raise InvalidQuery(f"{key!r:.80} is not a sort key", code="bad_sort_key", hint="F.name, -F.amount or '-amount'")
+    raise InvalidQuery(f"{shown(key)} is not a sort key", code="bad_sort_key", hint="F.name, -F.amount or '-amount'")
 
 
 def _paths(given: Any) -> tuple[tuple[str, ...], ...]:
@@ -241,7 +242,7 @@ def _paths(given: Any) -> tuple[tuple[str, ...], ...]:
     paths = []
     for path in many:
         if not isinstance(path, Path | str):
-            raise InvalidQuery(f"{path!r:.80} is not a field", code="not_a_field")
+            raise InvalidQuery(f"{shown(path)} is not a field", code="not_a_field")
         paths.append(path.names if isinstance(path, Path) else tuple(path.split(".")))
     return tuple(paths)
 

@@ -15,15 +15,19 @@ BATCH = 1_000
 
 @attrs.frozen
 class Verification:
-    """How many changesets have a seal that holds, how many have none yet, and the first whose seal does not hold.
+    """How many changesets have a seal that holds, how many have none yet, and the first that is not what it was: its
+    seal does not hold, or it is not there and a version says that it was made or ended by it.
 
-    ``last`` is the end of the chain: kept elsewhere, it shows that the chain was not made anew.
+    ``last`` is the end of the chain: kept elsewhere, it shows that the chain was not made anew. ``unseen`` are the
+    plugins' record types in which not all could be looked at, because the plugin was not there, now or when it was
+    sealed.
     """
 
     sealed: int
     unsealed: int
     broken: UUID | None
     last: Seal | None
+    unseen: tuple[str, ...] = ()
 
 
 def seal(work: Work) -> int:
@@ -35,9 +39,12 @@ def verify(work: Work) -> Verification:
     """Reads the whole chain and computes it anew."""
     seals = Seals(work.changesets, work.unit)
     before: Seal | None = None
+    unseen: set[str] = set()
     for found in seals.chain():
         place = 1 if before is None else before.position + 1
-        if found.position != place or found.seal != seals.hash_of(before, found.changeset_id):
-            return Verification(place - 1, seals.unsealed(), found.changeset_id, before)
+        if found.position != place or not seals.holds(found, before):
+            return Verification(place - 1, seals.unsealed(), found.changeset_id, before, tuple(sorted(unseen)))
+        unseen.update(seals.unseen(found))
         before = found
-    return Verification(0 if before is None else before.position, seals.unsealed(), None, before)
+    sealed = 0 if before is None else before.position
+    return Verification(sealed, seals.unsealed(), seals.stray(), before, tuple(sorted(unseen)))

@@ -155,6 +155,7 @@ class Session(Work):
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self._between_verbs()
         try:
             if error is None and not self.dry_run:
                 self.commit()
@@ -169,8 +170,10 @@ class Session(Work):
     def commit(self) -> None:
         """Write the changeset and keep everything; the ``with`` block does it. What is done after is another changeset.
 
-        Raises UsageError in a dry run.
+        Raises UsageError in a dry run (``dry_run``) and inside a verb (``verb_under_way``): in a hook, in ``progress``,
+        in the iterable that gives a verb its rows.
         """
+        self._between_verbs()
         if self.dry_run:
             raise UsageError("a dry run keeps nothing", code="dry_run", hint="open a session without dry_run")
         stamp = self._stamp
@@ -183,6 +186,14 @@ class Session(Work):
             self._undoes = None
         else:
             self.unit.commit()
+
+    def _between_verbs(self) -> None:
+        if self._doing:
+            raise UsageError(
+                "a verb is under way, and what it writes is kept as a whole or not at all",
+                code="verb_under_way",
+                hint="commit, or close the session, when the verb has returned",
+            )
 
     def _seal(self, stamp: Stamp) -> None:
         schema, policy = bool(self._bumps & SCHEMA_TYPES), bool(self._bumps & POLICY_TYPES)
@@ -208,7 +219,8 @@ class Session(Work):
         self._to_tell = note(self, changeset.id) or self._to_tell
 
     def close(self) -> None:
-        """Roll back what was not committed and give the connection back."""
+        """Roll back what was not committed and give the connection back. Raises UsageError inside a verb."""
+        self._between_verbs()
         self._closed = True
         self.unit.close()
 

@@ -19,7 +19,7 @@ from crmkit.app.judge import Judge
 from crmkit.app.loading import POLICY_TYPES, SCHEMA_TYPES, TenantSchema
 from crmkit.app.outcomes import BulkResult, Tally
 from crmkit.app.reading import Reading
-from crmkit.errors import Conflict, Denied, NotFound, UsageError
+from crmkit.errors import Conflict, Denied, InvalidQuery, NotFound, UsageError
 from crmkit.history import History, RecordChange
 from crmkit.permissions import Actor, FieldRights, HistoryRights, Rule
 from crmkit.query.context import ALL_RIGHTS, Guard, Moment
@@ -88,6 +88,7 @@ class Work:
         self._doing = 0
         self._undoes: UUID | None = None
         self.undoing = False
+        self.placing = False
         self._bumps: set[str] = set()
         self.written: dict[str, tuple[Mapping[str, Any], ...] | None] = {}
         """By record type: the values that many records were given at once, or None once any was written by itself."""
@@ -337,6 +338,15 @@ class Work:
         self._readings.add(reading)
         return iter(reading)
 
+    @contextmanager
+    def placing_fields(self) -> Iterator[None]:
+        """Inside, ``placing`` is true: who writes custom fields has found a place for their values."""
+        before, self.placing = self.placing, True
+        try:
+            yield
+        finally:
+            self.placing = before
+
     def writer(self) -> Writer:
         """The writer under this session's one changeset."""
         self.may_write()
@@ -464,10 +474,15 @@ class Work:
         return History(self.unit, self.changesets, versions)
 
     def log(self, limit: int = 50) -> list[Changeset]:
-        """The latest changesets in which the actor may see a change, latest first; of the latest 1,000 there are."""
+        """The latest changesets in which the actor may see a change, latest first; of the latest 1,000 there are.
+
+        Raises InvalidQuery (``bad_limit``).
+        """
+        if type(limit) is not int or limit < 0:
+            raise InvalidQuery(f"{shown(limit)} is not a number of changesets", code="bad_limit")
         history = self.history()
         seen = (c for c in self.changesets.latest(self.unit, _LOG) if any(True for _ in history.changes(c.id)))
-        return list(islice(seen, limit))
+        return list(islice(seen, min(limit, _LOG)))
 
     def find(self, record_id: UUID | str) -> RecordType:
         """The record type of the record of that id, also of one that was deleted. Raises NotFound.

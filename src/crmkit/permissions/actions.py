@@ -1,12 +1,14 @@
 """What an actor may do with a record: the built-in actions and those that plugins and tenants add."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import attrs
 
 from crmkit.errors import InvalidDefinition
 from crmkit.schema.field import checked_key
 from crmkit.schema.schema import suggestion
+from crmkit.values.text import shown
 
 __all__ = ["ACTIONS", "ANY", "FIELD_ACTIONS", "Actions"]
 
@@ -32,14 +34,14 @@ class Actions:
         """
         return Actions(self.names | {checked_key(name, "action") for name in names})
 
-    def checked(self, name: str) -> str:
+    def checked(self, name: Any) -> str:
         """The name if it is an action or ``*``. Raises InvalidDefinition (``unknown_action``)."""
-        if name != ANY and name not in self.names:
+        if not isinstance(name, str) or (name != ANY and name not in self.names):
             raise InvalidDefinition(
-                f"there is no action {name!r:.80}",
+                f"there is no action {shown(name)}",
                 code="unknown_action",
                 field="action",
-                hint=suggestion(str(name), self.names),
+                hint=suggestion(name, self.names) if isinstance(name, str) else None,
             )
         return name
 

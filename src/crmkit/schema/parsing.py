@@ -7,6 +7,7 @@ from typing import Any, Literal
 from crmkit.errors import InvalidRecord, InvalidValue, Problem
 from crmkit.schema.field import place_of
 from crmkit.schema.field_type import FieldType
+from crmkit.schema.index_room import indexed_texts, with_room
 from crmkit.schema.parts import Kind
 from crmkit.schema.record import Record
 from crmkit.schema.record_type import SYSTEM_FIELDS, RecordType
@@ -33,13 +34,15 @@ class RecordParser:
         """``unnamed`` are fields that no hint may name."""
         fields = record_type.declared + record_type.custom
         self.record_type = record_type
-        self._parsers: Mapping[Form, Mapping[str, _Parse]] = MappingProxyType(
-            {
-                "python": {f.key: f.type.parse for f in fields},
-                "text": {f.key: _cell_parser(f.type) for f in fields},
-                "json": {f.key: f.type.load for f in fields},
-            }
-        )
+        forms: dict[Form, dict[str, _Parse]] = {
+            "python": {f.key: f.type.parse for f in fields},
+            "text": {f.key: _cell_parser(f.type) for f in fields},
+            "json": {f.key: f.type.load for f in fields},
+        }
+        for key in indexed_texts(record_type):
+            for parsers in forms.values():
+                parsers[key] = with_room(parsers[key], record_type.by_key[key].type)
+        self._parsers: Mapping[Form, Mapping[str, _Parse]] = MappingProxyType(forms)
         self._named = tuple(f.key for f in fields if f.key not in unnamed)
         self._blank = {f.key: None if f.default is None else f.type.parse(f.default) for f in fields}
         self._mutable = tuple(key for key, default in self._blank.items() if isinstance(default, list | dict))

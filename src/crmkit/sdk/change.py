@@ -1,6 +1,7 @@
 """What hooks see of a change."""
 
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any, Literal
 from uuid import UUID
 
@@ -13,19 +14,24 @@ __all__ = ["Change", "Committed", "Veto"]
 Kind = Literal["create", "update", "delete"]
 
 
+def _read_only(values: Mapping[str, Any]) -> Mapping[str, Any]:
+    return values if type(values) is MappingProxyType else MappingProxyType(values)
+
+
 @attrs.frozen
 class Change:
     """One record about to change, inside the transaction.
 
     ``before`` is the record as it is (None for a create). ``values`` holds every field as it will be (empty for a
-    delete); ``given`` names the fields somebody set. ``row`` is its index in the batch.
+    delete), to be read and not written to: ``amended`` is the way. ``given`` names the fields somebody set. ``row`` is
+    its index in the batch.
     """
 
     kind: Kind
     type_key: str
     id: UUID
     before: Record | None
-    values: Mapping[str, Any]
+    values: Mapping[str, Any] = attrs.field(converter=_read_only)
     given: frozenset[str]
     row: int
     _changed: frozenset[str] | None = attrs.field(init=False, default=None, eq=False, repr=False)

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from importlib import import_module
 from importlib.metadata import entry_points
 from traceback import format_exception_only
+from types import MappingProxyType
 from typing import Any
 
 import pluggy
@@ -74,10 +75,15 @@ class Plugins:
     def concerned(self, name: str, values: Mapping[str, Any]) -> bool:
         """Whether a plugin could have anything to say if many records got these values; it says so in ``concerned``.
 
-        A plugin that does not is asked about each record.
+        A plugin that does not is asked about each record. Its errors as in ``call_each``.
         """
         ask = getattr(self._manager.get_plugin(name), "concerned", None)
-        return True if ask is None else bool(ask(values))
+        try:
+            return True if ask is None else bool(ask(MappingProxyType(dict(values))))
+        except CrmkitError:
+            raise
+        except Exception as error:
+            raise blamed(name, "concerned", error) from error
 
     def role(self, name: str) -> str | None:
         """The name of the role a plugin acts in (its ``role``); without one it may only listen."""
@@ -89,7 +95,7 @@ class Plugins:
 
     def collect(self, hook: str) -> list[Any]:
         """What all plugins give, in one list. Raises PluginError."""
-        return [item for _, given in self.call_each(hook) for item in (given or ())]
+        return [item for name, given in self.call_each(hook) for item in _items(name, hook, given)]
 
     def call_each(self, hook: str, **arguments: Any) -> Iterator[tuple[str, Any]]:
         """Calls each plugin in the order of registration; yields its name and its answer.
@@ -118,15 +124,20 @@ def blamed(plugin: str, hook: str, error: Exception) -> PluginError:
     return PluginError(f"plugin {plugin!r} failed in {hook}: {words}", code="plugin_failed")
 
 
-def checked_answers(plugin: str, changes: Sequence[Change], answer: Any) -> tuple[Change | Veto, ...]:
-    """What a plugin answered to these changes. Raises PluginError for anything but changes and vetoes of theirs."""
-    hook = "crmkit_before_change"
+def _items(plugin: str, hook: str, given: Any) -> tuple[Any, ...]:
+    """What a plugin gave, some of which may only be made while it is read. Raises PluginError."""
     try:
-        answers = tuple(answer or ())
+        return tuple(given or ())
     except CrmkitError:
         raise
     except Exception as error:
         raise blamed(plugin, hook, error) from error
+
+
+def checked_answers(plugin: str, changes: Sequence[Change], answer: Any) -> tuple[Change | Veto, ...]:
+    """What a plugin answered to these changes. Raises PluginError for anything but changes and vetoes of theirs."""
+    hook = "crmkit_before_change"
+    answers = _items(plugin, hook, answer)
     rows = {change.row for change in changes}
     for given in answers:
         if not isinstance(given, Change | Veto):

@@ -1,5 +1,7 @@
 """A database: SQLite or PostgreSQL, given as a URL or as the host's own engine."""
 
+from contextlib import suppress
+from inspect import iscoroutinefunction
 from typing import TYPE_CHECKING, Any, Literal
 
 from sqlalchemy import URL, Connection, Engine, StaticPool, create_engine, event, make_url
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
 __all__ = ["Database", "Statement", "Unit"]
 
 _DRIVERS = {"sqlite": "pysqlite", "postgresql": "psycopg"}
+_RUN_SYNC = "inside async code pass the synchronous connection or session that run_sync gives you"
 _PATIENCE = 10
 """Seconds SQLite waits for another writer."""
 
@@ -36,7 +39,7 @@ class Database:
 
     ``dialect`` is ``sqlite`` or ``postgresql``; ``codec`` converts values for its driver.
 
-    Raises UsageError: ``bad_url``, ``unsupported_database``, ``shared_per_thread``.
+    Raises UsageError: ``bad_url``, ``unsupported_database``, ``shared_per_thread``, ``async_engine``.
     """
 
     def __init__(
@@ -50,6 +53,12 @@ class Database:
     ) -> None:
         if synchronous not in ("FULL", "NORMAL"):
             raise UsageError("synchronous is FULL or NORMAL", code="bad_option", hint="leave it out for FULL")
+        if _waits(target):
+            raise UsageError(
+                "crmkit cannot open connections of an async engine",
+                code="async_engine",
+                hint=f"give the database's URL, and join by crm.session(user, on=...): {_RUN_SYNC}",
+            )
         self.tables = tables
         self._echo = echo
         self._synchronous = synchronous
@@ -128,13 +137,12 @@ class Database:
             return self._shared
 
     def _connection_of(self, on: Any) -> Connection:
-        # A Session is known by its method, not its class: a host without the ORM should not import it for us.
-        connection = on if isinstance(on, Connection) else getattr(on, "connection", lambda: None)()
+        connection = on if isinstance(on, Connection) else _asked(on)
         if not isinstance(connection, Connection):
             raise UsageError(
                 f"{type(on).__name__} is neither a Connection nor a Session of SQLAlchemy",
                 code="not_a_connection",
-                hint="inside async code pass the synchronous session that run_sync gives you",
+                hint=_RUN_SYNC,
             )
         _supported(connection.engine)
         if connection.dialect.name != self.dialect:
@@ -170,6 +178,23 @@ class Database:
             raise UsageError(
                 "PostgreSQL needs psycopg 3", code="driver_missing", hint="pip install crmkit[postgres]"
             ) from error
+
+
+def _waits(target: Any) -> bool:
+    """Whether this is an async engine, or the one inside it."""
+    engine = getattr(target, "sync_engine", target)
+    return isinstance(engine, Engine) and engine.dialect.is_async
+
+
+def _asked(session: Any) -> Any:
+    """What a Session answers when it is asked for its connection; None if it is none, or would have to be awaited.
+
+    It is known by its method, not its class: a host without the ORM should not import it for us.
+    """
+    ask = None
+    with suppress(SQLAlchemyError):  # the accessor of an AsyncConnection
+        ask = getattr(session, "connection", None)
+    return ask() if callable(ask) and not iscoroutinefunction(ask) else None
 
 
 def _url(target: str | URL) -> URL:

@@ -26,8 +26,9 @@ __all__ = [
 
 
 def raw_connection(connection: Connection) -> Any:
-    """The driver's own connection."""
-    return connection.connection.driver_connection
+    """The driver's own connection; of an async engine's, the one that SQLAlchemy lays over it, which waits."""
+    fairy = connection.connection
+    return fairy.dbapi_connection if connection.dialect.is_async else fairy.driver_connection
 
 
 class Driver(Protocol):

@@ -124,7 +124,7 @@ class Unit:
         cursor: Any
         if self._driver.holds(self._connection):
             # SQLAlchemy's own server-side result would take the first row for itself.
-            cursor = raw_connection(self._connection).cursor(name=self._name(self.sent))
+            cursor = raw_connection(self._connection).cursor(self._name(self.sent))
         else:
             answer = self._send(statement, parameters)
             cursor = answer if self._direct else answer.cursor
@@ -186,7 +186,7 @@ class Unit:
         return self._counted(statement, list(rows))
 
     def copy_in(self, table: Table, columns: Sequence[str], rows: Sequence[Row]) -> None:
-        """Adds rows that hold values for ``columns``, by COPY where there is one.
+        """Adds rows that hold values for ``columns``, by COPY where there is one that can be sent at once.
 
         A tenant's table needs ``tenant_id`` among the columns, the same in every row. Raises UsageError if it is not.
         """
@@ -195,7 +195,7 @@ class Unit:
         tenants = table.info.get("scope") == "tenant"
         if tenants and "tenant_id" not in columns:
             raise UsageError(f"rows for {table.name!r} have no tenant_id", code="unbound_tenant", hint="add the column")
-        if not self._driver.errors_abort:
+        if not self._driver.errors_abort or self._connection.dialect.is_async:
             self._insert_rows(table, columns, rows)
             return
         self._write_for_rows(rows, columns.index("tenant_id") if tenants else None)
@@ -228,7 +228,8 @@ class Unit:
         """
         if self._writing:
             # SQLite ends a transaction by itself when a disk is full: what follows would be kept piece by piece.
-            self._driver.check_alive(self._connection)
+            with self._failing:
+                self._driver.check_alive(self._connection)
             return
         self._check_open()
         if self._gate is not None:

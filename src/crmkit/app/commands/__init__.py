@@ -18,6 +18,7 @@ from crmkit.app.commands.tag import Tag, Untag
 from crmkit.app.commands.undo import Undo
 from crmkit.errors import InvalidDefinition
 from crmkit.sdk.command import Command
+from crmkit.values.text import shown
 
 __all__ = ["BUILTIN_COMMANDS", "Commands"]
 
@@ -47,17 +48,29 @@ BUILTIN_COMMANDS: tuple[type[Command[Any]], ...] = (
 
 @attrs.frozen(slots=False)
 class Commands:
-    """Commands by name. Raises InvalidDefinition for two of one name, or one that takes the name of a built-in verb."""
+    """Commands by name.
+
+    Raises InvalidDefinition for what is none, and for two verbs of one name on a record type, built in or not.
+    """
 
     by_name: Mapping[str, type[Command[Any]]]
 
     @classmethod
-    def of(cls, commands: Iterable[type[Command[Any]]], taken: Iterable[str] = ()) -> "Commands":
+    def of(cls, commands: Iterable[Any], taken: Iterable[str] = ()) -> "Commands":
         """A registry of these; ``taken`` are names no verb may have."""
         by_name: dict[str, type[Command[Any]]] = {}
+        own = frozenset(taken)
+        nouns: dict[str, set[str]] = {}
         for command in commands:
-            if command.name in by_name or command.name.rpartition(".")[2] in set(taken):
+            if not (isinstance(command, type) and issubclass(command, Command) and command.name):
+                raise InvalidDefinition(
+                    f"{shown(command)} is not declared as a command", code="bad_command", hint="@command('noun.verb')"
+                )
+            noun, _, verb = command.name.partition(".")
+            of_the_verb = nouns.setdefault(verb, set())
+            if verb in own or noun in of_the_verb or "*" in of_the_verb or (noun == "*" and of_the_verb):
                 raise InvalidDefinition(f"there is a command {command.name!r} already", code="duplicate_command")
+            of_the_verb.add(noun)
             by_name[command.name] = command
         return cls(by_name)
 

@@ -14,8 +14,10 @@ from crmkit.query.text import parse
 from crmkit.records import CustomField, CustomObject
 from crmkit.schema import Field
 from crmkit.schema.custom import FieldDefinition, place, to_field
+from crmkit.schema.field import place_of
 from crmkit.schema.field_type import FieldType
 from crmkit.sdk.command import Command, command
+from crmkit.values.text import shown
 
 __all__ = ["UNCHANGED", "AddField", "AddObject", "ChangeField", "RemoveField", "Unchanged"]
 
@@ -67,7 +69,8 @@ class AddField(Command[CustomField]):
                 field=self.key,
                 hint="give a default, or add it as not required and fill it first",
             )
-        made: CustomField = me.records("custom_field").create(attrs.asdict(definition, recurse=False))
+        with me.placing_fields():
+            made: CustomField = me.records("custom_field").create(attrs.asdict(definition, recurse=False))
         if definition.required:
             default = me.type_of(record_type.key).by_key[self.key].default
             _fill(me, record_type.key, self.key, ((r.id, default) for r in me.system_reader.records(record_type.key)))
@@ -127,7 +130,8 @@ class ChangeField(Command[CustomField]):
             )
         new = to_field(definition, me.crm.field_types)
         converted = _converted(me, record_type, old, new)
-        changed: CustomField = me.records("custom_field").update(stored, attrs.asdict(definition, recurse=False))
+        with me.placing_fields():
+            changed: CustomField = me.records("custom_field").update(stored, attrs.asdict(definition, recurse=False))
         _fill(me, record_type.key, self.key, converted if moves or new.required else [])
         return changed
 
@@ -156,7 +160,7 @@ def _stored(me: Any, on: str, key: str) -> tuple[Any, Any]:
     for stored in me.system_reader.records("custom_field"):
         if stored.on == record_type.key and stored.key == key:
             return record_type, stored
-    raise NotFound(f"{record_type.key} has no custom field {key!r:.80}", code="unknown_field", field=key)
+    raise NotFound(f"{record_type.key} has no custom field {shown(key)}", code="unknown_field", field=place_of(key))
 
 
 def _other_backs(me: Any, record_type: Any, old: Field) -> list[str]:
