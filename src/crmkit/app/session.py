@@ -11,6 +11,7 @@ from crmkit.app.deals import Deals, Pipelines
 from crmkit.app.facades import Fields, Objects
 from crmkit.app.judge import StoredWorld
 from crmkit.app.loading import BASE_OBJECT, POLICY_TYPES, SCHEMA_TYPES
+from crmkit.app.meanwhile import hold_definitions
 from crmkit.app.outbox import note
 from crmkit.app.segments import Segments
 from crmkit.app.work import Work
@@ -198,7 +199,7 @@ class Session(Work):
     def _seal(self, stamp: Stamp) -> None:
         schema, policy = bool(self._bumps & SCHEMA_TYPES), bool(self._bumps & POLICY_TYPES)
         if schema or policy:
-            self.hold_definitions(alone=True)
+            hold_definitions(self, alone=True)
             mark = self.ids.new().int & _MARK
             state = self.crm.registry.bump(self.unit, self.tenant.id, self.state, mark, schema=schema, policy=policy)
             self.state = state
@@ -214,7 +215,7 @@ class Session(Work):
             self._undoes,
         )
         if not self.changesets.add(self.unit, changeset, self.state):
-            self.hold_definitions()
+            hold_definitions(self)
             self.changesets.add(self.unit, changeset, self.state)
         self._to_tell = note(self, changeset.id) or self._to_tell
 

@@ -19,9 +19,9 @@ from crmkit.app.judge import Judge
 from crmkit.app.loading import POLICY_TYPES, SCHEMA_TYPES, TenantSchema
 from crmkit.app.outcomes import BulkResult, Tally
 from crmkit.app.reading import Reading
-from crmkit.errors import Conflict, Denied, InvalidQuery, NotFound, UsageError
+from crmkit.errors import Denied, InvalidQuery, NotFound, UsageError
 from crmkit.history import History, RecordChange
-from crmkit.permissions import Actor, FieldRights, HistoryRights, Rule
+from crmkit.permissions import Actor, FieldRights, HistoryRights
 from crmkit.query.context import ALL_RIGHTS, Guard, Moment
 from crmkit.query.json_form import from_json
 from crmkit.query.lift import Lifted, lift
@@ -95,11 +95,11 @@ class Work:
         self._closed = False
         self._readings: WeakSet[Reading[Any]] = WeakSet()
         self._who = who
-        self._resolve()
+        self.resolve()
 
     # --------------------------------------------------------------------------------------------------- who and what
 
-    def _resolve(self) -> None:
+    def resolve(self) -> None:
         """Schema, actor and rights as they stand now in this transaction."""
         self._forget()
         tenant_schema = self.crm.tenant_schema(self)
@@ -107,29 +107,6 @@ class Work:
         self.schema: Schema = tenant_schema.schema
         self.policy = self.crm.policy(self, self._who, self.schema)
         self.actor = self.policy.actor
-
-    def hold_definitions(self, *, alone: bool = False) -> None:
-        """Nobody changes fields, segments or rights until this is committed; ``alone``: nor needs them as they were.
-
-        Raises Conflict if they have changed since the session began, and what it has written depends on that.
-        """
-        self.may_write()
-        state = self.crm.registry.held(self.unit, self.tenant.id, alone=alone)
-        if state == self.state:
-            return
-        before, self.state = (self._custom(), self.policy.actor, _texts(self.policy.rules)), state
-        self._resolve()
-        if before != (self._custom(), self.policy.actor, _texts(self.policy.rules)):
-            raise Conflict(
-                "fields or rights were changed since the session began",
-                code="definitions_changed",
-                hint="do it again in another session",
-            )
-
-    def _custom(self) -> dict[str, Any]:
-        """The custom fields of the types that were written."""
-        types = self.schema.types
-        return {key: types[key].custom if key in types else None for key in self.written}
 
     def _forget(self) -> None:
         for name in ("view", "reader", "system_reader", "judge"):
@@ -289,7 +266,7 @@ class Work:
             self._stamp, self._bumps, self.written, self._commands = before
             self.judge.forget()
             if bumped:
-                self._resolve()
+                self.resolve()
             raise
         finally:
             self._doing -= 1
@@ -363,7 +340,7 @@ class Work:
         self.written[type_key] = None if alike is None or before is None else (*before, *alike)
         if type_key in SCHEMA_TYPES or type_key in POLICY_TYPES:
             self._bumps.add(type_key)
-            self._resolve()
+            self.resolve()
 
     @property
     def changeset_id(self) -> UUID | None:
@@ -501,11 +478,6 @@ class Work:
         """The changesets of the tenant."""
         crm = self.crm
         return Changesets(crm.database, crm.shelf, crm.tables, crm.codec, self.tenant.id)
-
-
-def _texts(rules: Iterable[Rule]) -> list[str]:
-    """The rules in full: two are equal to each other whatever their conditions."""
-    return [f"{rule!r} {rule.where!r}" for rule in rules]
 
 
 class _Discard(Exception):

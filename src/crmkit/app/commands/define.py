@@ -7,6 +7,7 @@ from typing import Any
 import attrs
 
 from crmkit.app.loading import field_definition
+from crmkit.app.meanwhile import hold_definitions
 from crmkit.app.outcomes import Raising
 from crmkit.errors import InvalidDefinition, InvalidRecord, InvalidValue, NotFound, Problem
 from crmkit.query.lift import lift
@@ -53,7 +54,7 @@ class AddField(Command[CustomField]):
     check: str | None = None
 
     def run(self, me: Any) -> CustomField:
-        me.hold_definitions(alone=True)
+        hold_definitions(me, alone=True)
         record_type = me.type_of(self.on)
         definition = place(
             self._definition(record_type.key),
@@ -116,7 +117,7 @@ class ChangeField(Command[CustomField]):
     check: str | Unchanged | None = UNCHANGED
 
     def run(self, me: Any) -> CustomField:
-        me.hold_definitions(alone=True)
+        hold_definitions(me, alone=True)
         record_type, stored = _stored(me, self.on, self.key)
         old, before = record_type.by_key[self.key], field_definition(stored)
         definition = self._changed(before)
@@ -223,7 +224,7 @@ class RemoveField(Command[None]):
     key: str
 
     def run(self, me: Any) -> None:
-        me.hold_definitions(alone=True)
+        hold_definitions(me, alone=True)
         _, stored = _stored(me, self.on, self.key)
         me.records("custom_field").delete(stored)
 
@@ -240,6 +241,6 @@ class AddObject(Command[CustomObject]):
     label: str
 
     def run(self, me: Any) -> CustomObject:
-        me.hold_definitions(alone=True)
+        hold_definitions(me, alone=True)
         made: CustomObject = me.records("custom_object").create(key=self.key, plural=self.plural, label=self.label)
         return made
