@@ -440,7 +440,7 @@ class Work:
         return History(self.unit, self.changesets, versions)
 
     def log(self, limit: int = 50) -> list[Changeset]:
-        """The latest changesets in which the actor may see a change, latest first, of the latest 1,000."""
+        """Changesets in which the actor may see a change, latest first, of the latest 1,000. Raises InvalidQuery."""
         if type(limit) is not int or limit < 0:
             raise InvalidQuery(f"{shown(limit)} is not a number of changesets", code="bad_limit")
         history = self.history()
