@@ -1,6 +1,7 @@
 """Records that define something (grants, segments, fields): checked when they are written, not when they are needed."""
 
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from functools import partial
 from typing import Any
 from uuid import UUID
@@ -22,10 +23,20 @@ from crmkit.sdk.change import Change
 from crmkit.store.locks import lock
 from crmkit.values import fold
 
-__all__ = ["DEFINITIONS", "check_definition", "check_dependants", "stored"]
+__all__ = ["DEFINITIONS", "check_definition", "check_dependants", "placing_fields", "stored"]
 
 DEFINITIONS = frozenset({"custom_field", "custom_object", "grant", "pipeline", "segment", "stage", "stage_gate", "tag"})
 """The record types whose records are checked against the schema when they are written."""
+
+
+@contextmanager
+def placing_fields(session: Work) -> Iterator[None]:
+    """Inside, who writes custom fields has found a place for their values."""
+    before, session.placing = session.placing, True
+    try:
+        yield
+    finally:
+        session.placing = before
 
 
 def stored(values: Mapping[str, Any] | Record) -> Mapping[str, Any] | Record:

@@ -46,8 +46,6 @@ __all__ = ["Work"]
 T = TypeVar("T")
 
 _LOG = 1_000
-
-
 _REASON_LENGTH = 2_000
 _ORIGIN_LENGTH = 100
 
@@ -315,15 +313,6 @@ class Work:
         self._readings.add(reading)
         return iter(reading)
 
-    @contextmanager
-    def placing_fields(self) -> Iterator[None]:
-        """Inside, ``placing`` is true: who writes custom fields has found a place for their values."""
-        before, self.placing = self.placing, True
-        try:
-            yield
-        finally:
-            self.placing = before
-
     def writer(self) -> Writer:
         """The writer under this session's one changeset."""
         self.may_write()
@@ -451,10 +440,7 @@ class Work:
         return History(self.unit, self.changesets, versions)
 
     def log(self, limit: int = 50) -> list[Changeset]:
-        """The latest changesets in which the actor may see a change, latest first; of the latest 1,000 there are.
-
-        Raises InvalidQuery (``bad_limit``).
-        """
+        """Changesets in which the actor may see a change, latest first, of the latest 1,000. Raises InvalidQuery."""
         if type(limit) is not int or limit < 0:
             raise InvalidQuery(f"{shown(limit)} is not a number of changesets", code="bad_limit")
         history = self.history()

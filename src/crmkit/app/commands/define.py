@@ -6,6 +6,7 @@ from typing import Any
 
 import attrs
 
+from crmkit.app.definitions import placing_fields
 from crmkit.app.loading import field_definition
 from crmkit.app.meanwhile import hold_definitions
 from crmkit.app.outcomes import Raising
@@ -70,7 +71,7 @@ class AddField(Command[CustomField]):
                 field=self.key,
                 hint="give a default, or add it as not required and fill it first",
             )
-        with me.placing_fields():
+        with placing_fields(me):
             made: CustomField = me.records("custom_field").create(attrs.asdict(definition, recurse=False))
         if definition.required:
             default = me.type_of(record_type.key).by_key[self.key].default
@@ -131,7 +132,7 @@ class ChangeField(Command[CustomField]):
             )
         new = to_field(definition, me.crm.field_types)
         converted = _converted(me, record_type, old, new)
-        with me.placing_fields():
+        with placing_fields(me):
             changed: CustomField = me.records("custom_field").update(stored, attrs.asdict(definition, recurse=False))
         _fill(me, record_type.key, self.key, converted if moves or new.required else [])
         return changed
