@@ -84,7 +84,7 @@ def test_a_healthy_database_has_no_problem(migrated_url: str) -> None:
     answer = doctor(migrated_url)
     assert (answer.code, problems(answer), answer.err) == (0, [], "")
     checks = [row["check"] for row in answer.document]
-    of_tenant = ["outbox of default", "histories of deals in default"]
+    of_tenant = ["outbox of default", "histories of deals in default", "shares of deals in default"]
     assert checks == ["database", "encoding", "references", "rules for tables", "migration", *of_tenant]
     assert run("doctor", "--db", migrated_url).out.startswith("status  check")
     assert run("doctor", "--db", migrated_url, "--format", "csv").out.startswith("status,check,detail\nok,database,")

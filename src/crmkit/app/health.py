@@ -119,7 +119,7 @@ def _uneven(me: Session) -> list[str]:
         totals[split.deal] = totals.get(split.deal, Decimal(0)) + split.share
     wrong = {deal: total for deal, total in totals.items() if total != _WHOLE}
     deals = me.system_reader.by_ids("deal", sorted(wrong))
-    return [f"{deal.name} ({deal.id}) is split into {wrong[deal.id]:f} %" for deal in deals]
+    return [f"{deal.name} ({deal.id}) is split into {wrong[deal.id].normalize():f} %" for deal in deals]
 
 
 def _shares(tenant: str, uneven: Sequence[str]) -> Finding:
