@@ -123,7 +123,7 @@ def test_a_dry_run_says_the_same_and_leaves_nothing(crm: CRM, migrated_url: str)
 def test_who_may_change_every_record_needs_not_be_the_system(crm: CRM) -> None:
     made(crm, furnish)
     changeset = made(crm, lambda me: me.deals.where().update(owner=None))
-    hire(crm, "bo@x.example", deal="read update assign", user="read")
+    hire(crm, "bo@x.example", deal="read update assign history", user="read")
     fast, counts = both(crm, changeset, "bo@x.example")
     assert (counts, len(fast["reverted"])) == ([MANY], MANY)
 
@@ -266,10 +266,10 @@ def test_either_road_does_the_same(crm: CRM, migrated_url: str, name: str) -> No
 def test_who_may_change_some_records_undoes_those_alone(crm: CRM) -> None:
     """Of the others, the rep may not even learn that they were changed."""
     made(crm, furnish)
-    rep = hire(crm, "bo@x.example", deal="read update", account="read")
+    rep = hire(crm, "bo@x.example", deal="read update history", account="read")
     with crm.system() as me:
         seller = me.roles.create(name="seller")
-        for action in ("read", "update"):
+        for action in ("read", "update", "history"):
             grant(me, seller, "deal", action, scope="own")
         own = employ(me, "chen@x.example", seller)
         me.deals.where(F.amount < Money(5, "EUR")).update(owner=own)
@@ -286,7 +286,7 @@ def test_who_may_change_some_records_undoes_those_alone(crm: CRM) -> None:
 @pytest.mark.parametrize("action", ["read", "update"])
 def test_a_field_that_may_not_be_read_or_set_is_left_alone(crm: CRM, action: str) -> None:
     made(crm, furnish)
-    hire(crm, "bo@x.example", account="read update")
+    hire(crm, "bo@x.example", account="read update history")
     with crm.system() as me:
         grant(me, me.roles.one(name="role of bo@x.example"), "account", action, effect="deny", fields=["headcount"])
     changeset = made(crm, lambda me: me.accounts.where().update(industry="steel"))
@@ -301,7 +301,7 @@ def test_a_field_that_may_not_be_read_or_set_is_left_alone(crm: CRM, action: str
 def test_a_reference_to_what_the_actor_does_not_see_is_refused(crm: CRM) -> None:
     made(crm, furnish)
     changeset = made(crm, lambda me: me.contacts.where().update(account=None))
-    hire(crm, "bo@x.example", contact="read update")
+    hire(crm, "bo@x.example", contact="read update history")
     fast, counts = both(crm, changeset, "bo@x.example")
     assert (counts, fast["reverted"], len(fast["refused"])) == ([], [], MANY)
 

@@ -168,13 +168,14 @@ def _in_sight(me: Any, change: RecordChange, current: Any) -> _Planned | None:
         step = plan_undo(change, current, together=together)
         return None if step is None else _Planned(change, step, current)
     row = current or change.before or change.after
-    if change.before is not None and not me.judge.allows(change.type_key, "history", row):
-        return None
     subject = subject_of(change.type_key, row)
     if subject is not None and _may_change(me, *subject):
         step = plan_undo(change, current)
         return None if step is None else _Planned(change, step, current, governed=True)
     if not me.judge.sees(change.type_key, row):
+        return None
+    # To set back what was is to show it.
+    if change.before is not None and not me.judge.allows(change.type_key, "history", row):
         return None
 
     def readable(key: str) -> bool:
