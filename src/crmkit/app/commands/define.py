@@ -18,6 +18,7 @@ from crmkit.schema import Field
 from crmkit.schema.custom import FieldDefinition, place, to_field
 from crmkit.schema.field import place_of
 from crmkit.schema.field_type import FieldType
+from crmkit.schema.forms import converted
 from crmkit.sdk.command import Command, command
 from crmkit.values.text import shown
 
@@ -193,11 +194,7 @@ def _converted(me: Any, record_type: Any, old: Field, new: Field) -> list[tuple[
 
 
 def _convert(value: Any, old: Field, new: Field) -> Any:
-    if value is None:
-        return None
-    if type(old.type) is type(new.type):
-        return new.type.parse(value)
-    return new.type.parse_text(old.type.to_text(value))
+    return None if value is None else converted(value, old.type, new.type)
 
 
 def _fill(me: Any, type_key: str, key: str, values: Iterable[tuple[Any, Any]]) -> None:
