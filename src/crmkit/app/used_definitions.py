@@ -37,8 +37,8 @@ def _peopled(me: Work, history: History, changeset_id: UUID, type_key: str) -> b
     """Whether there are records but for those that go with the changeset."""
     reader = me.system_reader
     made = history.beside(_touched(history, changeset_id, type_key), reader)
-    going = sum(now is not None and change.before is None and now == change.after for change, now in made)
-    return reader.count(type_key) > going
+    going = [now for change, now in made if now is not None and change.before is None and now == change.after]
+    return reader.count(type_key) > len(going)
 
 
 def _touched(history: History, changeset_id: UUID, type_key: str) -> Mapping[str, Sequence[Touched]]:

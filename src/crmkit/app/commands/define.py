@@ -102,8 +102,9 @@ class ChangeField(Command[CustomField]):
 
     Values are converted by way of their text. If any record has a value that does not fit, or none where one is now
     required, InvalidRecord lists all of them and nothing is changed; a ``dry_run`` session shows it beforehand. Earlier
-    values keep their meaning in history, and an undo brings them back. ``default=None`` and ``check=None`` take these
-    away. Raises InvalidRecord (``in_use``) if a segment, grant, check or gate would mean nothing afterwards.
+    values keep their meaning in history, and an undo brings them back unless others have written values since.
+    ``default=None`` and ``check=None`` take these away. Raises InvalidRecord (``in_use``) if a segment, grant, check or
+    gate would mean nothing afterwards.
     """
 
     on: str
@@ -208,7 +209,8 @@ def _columns_ever(me: Any, type_key: str) -> list[str]:
     versions = me.history(trusted=True).versions
     where = lift(parse("on == 'x'"))
     where = attrs.evolve(where, values=(type_key,))
-    return [c for f in versions.records("custom_field", where) for c in (f.column, f.slot, f.unique_slot) if c]
+    found = (f for block in versions.stream("custom_field", where) for f in block)
+    return [c for f in found for c in (f.column, f.slot, f.unique_slot) if c]
 
 
 @command("custom_field.remove", action="delete")
