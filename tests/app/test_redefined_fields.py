@@ -364,3 +364,27 @@ def test_an_object_with_records_or_fields_is_not_deleted(crm: CRM) -> None:
         me.fields.remove("boat", "length")
         me.records("custom_object").delete(boat)
         assert "boat" not in me.schema.types
+
+
+def test_an_undo_of_a_redefinition_is_undone_itself(crm: CRM) -> None:
+    field(crm, "size", Text())
+    held = account(crm, name="宝钢", size="013")
+    change = did(crm, lambda me: me.fields.change("account", "size", Integer(), unique=True))
+    first = undone(crm, change)
+    assert value(crm, held, "size") == "013"
+    assert first.changeset_id is not None
+    again = undone(crm, first.changeset_id)
+    assert (again.kept, again.refused) == ((), ())
+    assert value(crm, held, "size") == 13
+    assert past(crm, held, "size") == [(None, "013"), ("013", 13), (13, "013"), ("013", 13)]
+
+
+def test_a_removal_is_undone_with_its_values_while_others_go_on(crm: CRM) -> None:
+    field(crm, "size", Integer(), indexed=True)
+    held = account(crm, name="宝钢", size=7)
+    removal = did(crm, lambda me: me.fields.remove("account", "size"))
+    did(crm, lambda me: me.accounts.update(held, name="鞍钢"))
+    result = undone(crm, removal)
+    assert (result.kept, result.refused) == ((), ())
+    with crm.session(ADMIN) as me:
+        assert (me.accounts.get(held).name, me.accounts.get(held)["size"]) == ("鞍钢", 7)

@@ -85,15 +85,19 @@ class Forms:
         return Forms(kept, {}, (self.token, "as they were"))
 
     def without(self, changeset_id: UUID | None, keys: Mapping[str, frozenset[str]]) -> "Forms":
-        """But for the forms of these fields, by record type, that the changeset has ended."""
+        """But for the forms of these fields, by record type, that the changeset has ended, and earlier ones that lay in
+        the same place.
+        """
         if not keys:
             return self
 
-        def left(type_key: str, key: str, forms: tuple[Form, ...]) -> tuple[Form, ...]:
-            gone = key in keys.get(type_key, ())
-            return tuple(form for form in forms if not (gone and form.ended_by == changeset_id))
+        def others(type_key: str, key: str, forms: tuple[Form, ...]) -> tuple[Form, ...]:
+            if key not in keys.get(type_key, ()):
+                return forms
+            left = {form.field.column for form in forms if form.ended_by == changeset_id}
+            return tuple(form for form in forms if form.field.column not in left)
 
-        kept = {on: {key: left(on, key, forms) for key, forms in of.items()} for on, of in self.by_type.items()}
+        kept = {on: {key: others(on, key, forms) for key, forms in of.items()} for on, of in self.by_type.items()}
         return Forms(kept, self.removed, (self.token, changeset_id, tuple(sorted(keys.items()))))
 
 
