@@ -6,7 +6,7 @@ from uuid import UUID
 
 from crmkit.app.loading import BASE_OBJECT
 from crmkit.app.work import Work
-from crmkit.history import History
+from crmkit.history import History, plan_undo
 from crmkit.query.lift import lift
 from crmkit.query.text import parse
 from crmkit.store.changesets import Touched
@@ -37,8 +37,8 @@ def _peopled(me: Work, history: History, changeset_id: UUID, type_key: str) -> b
     """Whether there are records but for those that go with the changeset."""
     reader = me.system_reader
     made = history.beside(_touched(history, changeset_id, type_key), reader)
-    going = [now for change, now in made if now is not None and change.before is None and now == change.after]
-    return reader.count(type_key) > len(going)
+    steps = (plan_undo(change, now) for change, now in made if change.kind == "create")
+    return reader.count(type_key) > sum(1 for step in steps if step is not None and step.action == "delete")
 
 
 def _touched(history: History, changeset_id: UUID, type_key: str) -> Mapping[str, Sequence[Touched]]:
