@@ -230,7 +230,7 @@ CASES: Mapping[str, Case] = {
     ),
     "custom fields": Case(customs, first=fields(), reverted=MANY),
     "custom fields of which one is retired": Case(
-        customs, lambda me: me.fields.remove("account", "score"), first=fields(), reverted=MANY
+        customs, lambda me: me.fields.remove("account", "score"), first=fields(), reverted=MANY, kept=MANY
     ),
     "custom fields of which one is redefined": Case(
         customs, lambda me: me.fields.change("account", "code", indexed=False), first=fields(), reverted=MANY

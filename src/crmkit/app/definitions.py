@@ -56,6 +56,8 @@ def check_definition(session: Work, change: Change) -> None:
     if change.type_key == "tag":
         _check_unnamed(session, change)
     if change.kind == "delete":
+        if change.type_key == "custom_object":
+            _check_empty(session, change.before)
         return
     values = change.values
     _check_kept(session, change)
@@ -110,6 +112,22 @@ def _check_object(session: Work, values: Mapping[str, Any], record_id: UUID) -> 
         raise InvalidDefinition(
             f"there is something of the name {made.key!r} or {made.plural!r} already", code="duplicate_type"
         )
+
+
+def _check_empty(session: Work, going: Any) -> None:
+    """No record and no field would be left behind without its record type."""
+    reader = session.system_reader
+    left = reader.count(going.key), sum(f.on == going.key for f in reader.records("custom_field"))
+    problems = [
+        Problem("in_use", f"there are {what} of {going.key}", "key", hint=hint)
+        for n, (what, hint) in zip(left, _LEFT, strict=True)
+        if n
+    ]
+    if problems:
+        raise InvalidRecord(problems)
+
+
+_LEFT = (("records", "delete them first"), ("custom fields", "remove them first: me.fields.remove(...)"))
 
 
 def _check_field(session: Work, values: Mapping[str, Any], record_id: UUID) -> None:

@@ -7,6 +7,7 @@ from uuid import UUID
 
 import attrs
 
+from crmkit.app.blocks import blocks
 from crmkit.app.definitions import DEFINITIONS, check_definition, check_dependants
 from crmkit.app.loading import SCHEMA_TYPES
 from crmkit.app.outcomes import Raising, Tally
@@ -15,12 +16,16 @@ from crmkit.app.stages import keep_intervals
 from crmkit.app.uniqueness import uniqueness_check
 from crmkit.app.work import Work
 from crmkit.errors import Conflict, CrmkitError, Duplicate, InvalidRecord, NotFound, Problem, UsageError, Vetoed
+from crmkit.query.lift import lift
+from crmkit.query.text import parse
 from crmkit.schema import Record, RecordType
 from crmkit.schema.types import Json
 from crmkit.sdk.change import Change, Veto
 from crmkit.store.writer import NewRow
 
 __all__ = ["Finishing", "conflict"]
+
+_BLOCK = 1_000
 
 
 class FollowUp(Protocol):
@@ -131,9 +136,14 @@ class Finishing:
         moved = change.kind == "delete" or change.changed & {"column", "slot", "unique_slot"}
         if field is None or not moved:
             return
-        holders = [r.id for r in self.session.system_reader.records(field.on) if r[field.key] is not None]
-        rows = ((i, record_id, {field.key: None}) for i, record_id in enumerate(holders))
-        self.follow_up().update(field.on, rows, Raising())
+        reader, record_type = self.session.system_reader, self.session.type_of(field.on)
+        # A required field leaves as well, and nobody is asked: it is the definition that changes.
+        for holders in blocks(reader.ids(field.on, lift(parse(f"{field.key} is not None"))), _BLOCK):
+            values = ((r, {f.key: r[f.key] for f in record_type.fields}) for r in reader.by_ids(field.on, holders))
+            rows = [(r.id, r.version, {**kept, field.key: None}) for r, kept in values]
+            if self.session.writer().update(field.on, rows, frozenset({field.key})):
+                raise Conflict(f"some {field.on} records were changed by somebody else in between", hint="run it again")
+            self.session.wrote(field.on)
 
     def _chosen(self, record_type: RecordType, changes: list[Change], tally: Tally) -> list[Change]:
         """What somebody refers to exists and may be read; before plugins can say anything about it."""

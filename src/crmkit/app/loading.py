@@ -14,9 +14,11 @@ from crmkit.query import Expr
 from crmkit.query.json_form import from_json
 from crmkit.query.lift import Lifted
 from crmkit.schema import FieldType, Schema
-from crmkit.schema.custom import FieldDefinition, ObjectDefinition, tenant_schema
+from crmkit.schema.custom import FieldDefinition, ObjectDefinition, tenant_schema, to_field
+from crmkit.schema.forms import DefinitionVersion, Forms, forms_of
+from crmkit.store.changesets import Changesets
 from crmkit.store.reader import Reader
-from crmkit.values import fold
+from crmkit.values import fold, to_micros
 from crmkit.values.text import shown
 
 __all__ = [
@@ -27,6 +29,7 @@ __all__ = [
     "field_definition",
     "find_user",
     "load_actor",
+    "load_forms",
     "load_rules",
     "load_schema",
 ]
@@ -74,6 +77,20 @@ def load_schema(reader: Reader, declared: Schema, field_types: Mapping[str, type
 def _token(*contents: Any) -> str:
     """The same for the same contents only: ids and versions are not enough, since what was rolled back had them too."""
     return hashlib.sha256(repr(contents).encode()).hexdigest() if any(contents) else ""
+
+
+def load_forms(reader: Reader, changesets: Changesets, field_types: Mapping[str, type[FieldType]]) -> Forms:
+    """Every form the custom fields of the reader's tenant have had, seen from the fields at the reader's instant."""
+    today = {f.id: to_field(field_definition(f), field_types) for f in reader.records("custom_field")}
+    past = attrs.evolve(reader, view=attrs.evolve(reader.view, reading="versions", at=None))
+    ends = changesets.all_endings(reader.unit, reader.view.schema.type("custom_field"))
+
+    def version(record: Any) -> DefinitionVersion:
+        until, ended_by = ends.get((record.id, record.version), (None, None))
+        since = to_micros(record.recorded_at)
+        return DefinitionVersion(record.id, record.version, field_definition(record), since, until, ended_by)
+
+    return forms_of((version(r) for block in past.stream("custom_field") for r in block), today, field_types)
 
 
 _DEFINITION = tuple(a.name for a in attrs.fields(FieldDefinition))

@@ -16,7 +16,7 @@ import attrs
 
 from crmkit.app.foundation import Foundation
 from crmkit.app.judge import Judge
-from crmkit.app.loading import POLICY_TYPES, SCHEMA_TYPES, TenantSchema
+from crmkit.app.loading import POLICY_TYPES, SCHEMA_TYPES, TenantSchema, load_forms
 from crmkit.app.outcomes import BulkResult, Tally
 from crmkit.app.reading import Reading
 from crmkit.errors import Denied, InvalidQuery, NotFound, UsageError
@@ -27,6 +27,7 @@ from crmkit.query.json_form import from_json
 from crmkit.query.lift import Lifted, lift
 from crmkit.query.text import parse
 from crmkit.schema import Field, RecordType, Schema
+from crmkit.schema.forms import Forms
 from crmkit.schema.parsing import RecordParser
 from crmkit.schema.types import Reference
 from crmkit.sdk.change import Change, Veto
@@ -46,6 +47,7 @@ __all__ = ["Work"]
 T = TypeVar("T")
 
 _LOG = 1_000
+_NOTHING: Mapping[str, frozenset[str]] = {}
 _REASON_LENGTH = 2_000
 _ORIGIN_LENGTH = 100
 
@@ -107,7 +109,7 @@ class Work:
         self.actor = self.policy.actor
 
     def _forget(self) -> None:
-        for name in ("view", "reader", "system_reader", "judge"):
+        for name in ("view", "reader", "system_reader", "judge", "forms"):
             self.__dict__.pop(name, None)
 
     def base_view(self) -> View:
@@ -429,14 +431,30 @@ class Work:
 
     # -------------------------------------------------------------------------------------------------------- history
 
-    def history(self, *, trusted: bool = False) -> History:
-        """The history as the actor may see it; ``trusted`` for the house's own needs."""
+    @cached_property
+    def forms(self) -> Forms:
+        """The forms that custom fields have had: history is read by them."""
+
+        def load() -> Forms:
+            return load_forms(self.reading(self.base_view()), self.changesets, self.crm.field_types)
+
+        if self.touched(SCHEMA_TYPES):
+            return load()
+        return self.crm.shelf.get(("forms", self.tenant.id, self.state.schema_version, self.as_of), load)
+
+    def history(self, *, trusted: bool = False, vacated: Mapping[str, frozenset[str]] = _NOTHING) -> History:
+        """The history as the actor may see it; ``trusted`` for the house's own needs.
+
+        That has values of removed fields as well, and those of others as today's type takes them, where it does. Of
+        ``vacated`` fields, by record type, it is read without the forms that this session has put an end to.
+        """
         view = self.view
         if trusted or self.policy.unlimited:
             view = view.unguarded()
         else:
             view = attrs.evolve(view, guard=HistoryRights(self.policy))
-        versions = self.reading(attrs.evolve(view, reading="versions", at=None))
+        forms = (self.forms if trusted else self.forms.as_they_were()).without(self.changeset_id, vacated)
+        versions = self.reading(attrs.evolve(view, reading="versions", at=None, forms=forms))
         return History(self.unit, self.changesets, versions)
 
     def log(self, limit: int = 50) -> list[Changeset]:

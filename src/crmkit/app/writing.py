@@ -16,9 +16,9 @@ from crmkit.app.definitions import DEFINITIONS, stored
 from crmkit.app.finishing import Finishing, conflict
 from crmkit.app.outcomes import Raising, Tally
 from crmkit.app.work import Work
-from crmkit.errors import Conflict, CrmkitError, Denied, InvalidRecord, NotFound
+from crmkit.errors import Conflict, CrmkitError, Denied, InvalidRecord, InvalidValue, NotFound
 from crmkit.query.lift import Lifted
-from crmkit.schema import Record, RecordType
+from crmkit.schema import Field, Record, RecordType
 from crmkit.schema.parsing import Form
 from crmkit.schema.types import Reference
 from crmkit.sdk.change import Change
@@ -230,6 +230,7 @@ class WritePath:
         """Brings deleted records back: row, the record as it was, and the number of the version it ended with, whose
         successor it becomes.
 
+        Values that a custom field does not take any more stay in history; where one is required, the default is given.
         Those that somebody else has brought back and deleted since are refused (``not_last``), unless that was an undo
         of bringing them back.
         """
@@ -239,7 +240,7 @@ class WritePath:
 
             def change(row: int, item: tuple[Any, int], ended: Mapping[UUID, tuple[int, int]] = ended) -> Change:
                 lost, last = item
-                values = {f.key: lost[f.key] for f in record_type.fields}
+                values = {f.key: _again(f, lost) for f in record_type.fields}
                 if not self.trusted:
                     self._may_create(record_type, {**values, "id": lost.id}, frozenset())
                 if ended.get(lost.id, (0, 0))[0] != last and not self._undone(record_type, lost.id, last):
@@ -373,6 +374,23 @@ class WritePath:
         values.update({f.key: before[f.key] for f in record_type.custom})
         values.update(changes)
         return Change("update", record_type.key, before.id, before, values, frozenset(given), row)
+
+
+def _again(field: Field, lost: Any) -> Any:
+    """The value a record comes back with. Raises InvalidRecord if it needs one and there is none."""
+    if not field.custom:
+        return lost[field.key]
+    value = lost.custom.get(field.key)
+    if value is not None:
+        try:
+            return field.type.parse(value)
+        except InvalidValue:
+            value = None
+    if field.required:
+        if field.default is None:
+            raise InvalidRecord("a value is required", code="required", field=field.key)
+        value = field.default
+    return value
 
 
 def _given(record_type: RecordType, values: Any) -> frozenset[str]:

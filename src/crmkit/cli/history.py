@@ -10,6 +10,7 @@ from crmkit.cli.access import Access, access_options, format_option
 from crmkit.cli.nouns import columns_of
 from crmkit.cli.output import Column, Format, Table, write
 from crmkit.cli.titles import Titles
+from crmkit.errors import InvalidValue
 from crmkit.schema.types import Reference
 
 if TYPE_CHECKING:
@@ -39,14 +40,22 @@ def _versions(me: "Session", record_type: "RecordType", versions: list["Version"
     titles = Titles.of(me, record_type.fields, [version.record for version in versions])
     columns = {c.key: c for c in columns_of(record_type.fields, titles)}
 
+    def dumped(key: str, value: Any) -> Any:
+        if value is None:
+            return None
+        return columns[key].to_json(value) if _fits(record_type, key, value) else str(value)
+
+    def told(key: str, value: Any) -> str:
+        if value is None:
+            return "nothing"
+        return columns[key].to_screen(value) if _fits(record_type, key, value) else str(value)
+
     def to_json(changes: tuple["FieldChange", ...]) -> list[dict[str, Any]]:
-        return [
-            {"field": c.key, "before": _dumped(columns[c.key], c.before), "after": _dumped(columns[c.key], c.after)}
-            for c in changes
-        ]
+        return [{"field": c.key, "before": dumped(c.key, c.before), "after": dumped(c.key, c.after)} for c in changes]
 
     def to_screen(changes: tuple["FieldChange", ...]) -> str:
-        return "; ".join(_told(columns[change.key], change) for change in changes)
+        pairs = ((c.key, c.before is None, told(c.key, c.before), told(c.key, c.after)) for c in changes)
+        return "; ".join(f"{key}: {to}" if new else f"{key}: {was} → {to}" for key, new, was, to in pairs)
 
     keys = ("version", "at", "actor", "command", "reason", "changeset")
     fields = Column("changes", to_json=to_json, to_cell=to_screen, to_screen=to_screen)
@@ -60,13 +69,16 @@ def _row(version: "Version") -> tuple[Any, ...]:
     return record.version, made.recorded_at, made.actor, made.command, made.reason, made.id, version.fields
 
 
-def _dumped(column: Column, value: Any) -> Any:
-    return None if value is None else column.to_json(value)
-
-
-def _told(column: Column, change: "FieldChange") -> str:
-    before, after = ("nothing" if value is None else column.to_screen(value) for value in (change.before, change.after))
-    return f"{change.key}: {after}" if change.before is None else f"{change.key}: {before} → {after}"
+def _fits(record_type: "RecordType", key: str, value: Any) -> bool:
+    """Whether today's type of the field takes the value; a custom field may have had another."""
+    field = record_type.by_key[key]
+    if not field.custom:
+        return True
+    try:
+        field.type.parse(value)
+    except InvalidValue:
+        return False
+    return True
 
 
 @click.command()

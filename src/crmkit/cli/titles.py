@@ -34,7 +34,7 @@ class Titles:
         for f in fields:
             if isinstance(f.type, Reference) and f.type.to != "*":
                 found = (record[f.key] for record in records)
-                ids.setdefault(f.type.to, {}).update((value, None) for value in found if value is not None)
+                ids.setdefault(f.type.to, {}).update((value, None) for value in found if isinstance(value, UUID))
         titles = cls({})
         for type_key, wanted in ids.items():
             titles.learn(me, type_key, wanted)

@@ -7,6 +7,7 @@ from uuid import UUID
 
 import attrs
 
+from crmkit.errors import InvalidValue
 from crmkit.schema import Record, RecordType
 from crmkit.store.changesets import Changeset, Changesets, Touched
 from crmkit.store.reader import Reader
@@ -44,6 +45,18 @@ class RecordChange:
     def fields(self) -> tuple[FieldChange, ...]:
         """The fields that differ, compared anew each time."""
         return differences(self._type, self.before, self.after)
+
+    def unfit(self) -> dict[str, str]:
+        """The custom fields that do not take the value from before any more, each with the reason."""
+        found: dict[str, str] = {}
+        for f in self._type.custom:
+            value = None if self.before is None else self.before.custom.get(f.key)
+            if value is not None:
+                try:
+                    f.type.parse(value)
+                except InvalidValue as error:
+                    found[f.key] = error.problems[0].message
+        return found
 
     @property
     def kind(self) -> str:
@@ -104,7 +117,11 @@ class History:
 
     def touched(self, changeset_id: UUID, wanted: Callable[[str], bool]) -> dict[str, list[Touched]]:
         """The records the changeset touched, by type and id, of the record types that are wanted."""
-        return {key: list(group) for key, group in self._touched(changeset_id, wanted)}
+        found: dict[str, list[Touched]] = {}
+        # Custom objects lie in one table: those of one type need not follow on each other.
+        for type_key, group in self._touched(changeset_id, wanted):
+            found.setdefault(type_key, []).extend(group)
+        return found
 
     def beside(self, touched: Mapping[str, Sequence[Touched]], live: Reader) -> Iterator[tuple[RecordChange, Any]]:
         """Each change beside the record as it is now, or None; ``live`` and ``versions`` must see everything."""
@@ -142,8 +159,15 @@ class History:
         endings = self.changesets.endings(self.unit, record_type, record_id)
         changesets = self.changesets.by_ids(self.unit, [*(r.changeset_id for r in records), *endings.values()])
         timeline: list[Version] = []
+        redefining = {form.ended_by for form in self.versions.view.forms.of(type_key)}
         before = None
         for record, successor in zip_longest(records, records[1:]):
+            if (
+                successor is not None
+                and record.changeset_id == successor.changeset_id
+                and record.changeset_id in redefining
+            ):
+                continue  # a step on the way of its values from one form to the next
             changes = differences(record_type, before, record)
             timeline.append(Version(record, changesets.get(record.changeset_id), changes))
             before = record

@@ -1,6 +1,7 @@
 """What undoing a changeset would do today. Later work by others is kept, field by field, and said."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Any, Literal
 from uuid import UUID
 
@@ -8,9 +9,13 @@ import attrs
 
 from crmkit.errors import Problem
 from crmkit.history.changes import RecordChange
-from crmkit.schema import record_type_of
+from crmkit.schema import Record, record_type_of
 
 __all__ = ["UndoEntry", "UndoResult", "UndoStep", "plan_undo"]
+
+
+_NOTHING: Mapping[str, str] = MappingProxyType({})
+_EDITED = "edited since"
 
 
 @attrs.frozen
@@ -31,11 +36,13 @@ def plan_undo(
     current: Any,
     readable: Callable[[str], bool] = lambda _: True,
     together: frozenset[str] = frozenset(),
+    removed: Mapping[str, str] = _NOTHING,
 ) -> UndoStep | None:
     """The step that takes one change back, given the record as it is now (None if there is none).
 
     Of an update it concerns the fields that are ``readable``; None if there are none. Of fields that belong
-    ``together`` all are set back, or none.
+    ``together`` all are set back, or none. Values that a custom field does not take any more, and those of custom
+    fields ``removed`` since (by what versions name them, to the key they had), are kept.
     """
     match change.kind:
         case "create":
@@ -43,20 +50,42 @@ def plan_undo(
         case "delete":
             if current is not None:
                 return UndoStep("keep", reason="the record is there again")
-            return UndoStep("create")
+            lost = _unfit(change, readable) | _gone(change, removed)
+            return UndoStep("create", kept=tuple(lost), reason=_told(lost))
     if current is None:
         return UndoStep("keep", reason="the record was deleted since")
     changed = change.fields
     fields = [f for f in changed if readable(f.key)]
-    if not fields:
+    gone = _gone(change, removed)
+    if not fields and not gone:
         return None
     edited = {f.key for f in changed if current[f.key] not in (f.after, f.before)}
     held = edited | together if edited & together else edited
-    kept = tuple(f.key for f in fields if f.key in held)
-    values = {f.key: f.before for f in fields if f.key not in held and current[f.key] != f.before}
+    back = {f.key: f.before for f in fields if f.key not in held and current[f.key] != f.before}
+    unfit = {key: why for key, why in _unfit(change, readable).items() if key in back}
+    kept = {**{f.key: _EDITED for f in fields if f.key in held}, **unfit, **gone}
+    values = {key: value for key, value in back.items() if key not in unfit}
     if not values:
-        return UndoStep("keep", kept=kept, reason="edited since" if kept else "as it was already")
-    return UndoStep("update", values, kept)
+        return UndoStep("keep", kept=tuple(kept), reason=_told(kept) or "as it was already")
+    return UndoStep("update", values, tuple(kept), _told(kept))
+
+
+def _unfit(change: RecordChange, readable: Callable[[str], bool]) -> dict[str, str]:
+    return {key: f"{key}: {why}" for key, why in change.unfit().items() if readable(key)}
+
+
+def _gone(change: RecordChange, removed: Mapping[str, str]) -> dict[str, str]:
+    """The removed fields in which something was changed, by the key they had."""
+
+    def held(record: Record | None, name: str) -> Any:
+        return None if record is None else record.custom.get(name)
+
+    changed = (key for name, key in removed.items() if held(change.before, name) != held(change.after, name))
+    return {key: f"{key}: the field was removed since" for key in changed}
+
+
+def _told(kept: Mapping[str, str]) -> str:
+    return "; ".join(dict.fromkeys(kept.values()))
 
 
 def _undo_create(change: RecordChange, current: Any) -> UndoStep:

@@ -16,6 +16,7 @@ from crmkit.errors import InvalidQuery
 from crmkit.query.lift import Lifted
 from crmkit.query.nodes import Dynamic, RelativeTime
 from crmkit.schema import Field, FieldType, RecordType
+from crmkit.schema.forms import Form
 from crmkit.schema.types import Date, DateTime
 from crmkit.values import days_before, local_date, to_days, to_micros
 
@@ -68,6 +69,10 @@ class Source(Protocol):
 
     def part(self, field: Field, index: int) -> ColumnElement[Any]:
         """A part of a field as a column expression."""
+        ...
+
+    def former_part(self, form: Form, index: int) -> ColumnElement[Any]:
+        """A part of a custom field in a form it has had, in rows of that form's time."""
         ...
 
     def record_id(self, like: Field) -> ColumnElement[Any]:

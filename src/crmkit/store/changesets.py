@@ -175,6 +175,17 @@ class Changesets:
         rows = unit.read(statement, {"tenant": self.tenant_id, "id": self.codec.id_in(record_id)})
         return {version: self.codec.id_out(raw) for version, raw in rows}
 
+    def all_endings(self, unit: Unit, record_type: RecordType) -> dict[tuple[UUID, int], tuple[int, UUID]]:
+        """When each version of a record of the type ended (microseconds since 1970), and by which changeset."""
+        history, id_out = self.tables.history_of(record_type), self.codec.id_out
+
+        def make() -> Any:
+            columns = [history.c[name] for name in ("id", "version", "superseded_at", "superseded_by")]
+            return select(*columns).where(history.c["tenant_id"] == tenant_param())
+
+        rows = unit.read(self.prepared(("all endings", history.name), make), {"tenant": self.tenant_id})
+        return {(id_out(raw), version): (at, id_out(by)) for raw, version, at, by in rows}
+
     def _merged(self, type_key: str, rows: list[tuple[Any, ...]]) -> Iterator[Touched]:
         """Rows are (id, object key, version, made here, superseded here, live)."""
         by_id: dict[Any, list[tuple[Any, ...]]] = {}

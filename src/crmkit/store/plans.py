@@ -17,6 +17,7 @@ from crmkit.query.bound import Bound, Fixed
 from crmkit.query.context import ALL_RIGHTS, Guard, Moment, Param, Source, SqlContext, Values
 from crmkit.query.lift import NOBODY, ActorIds, Lifted
 from crmkit.schema import Schema
+from crmkit.schema.forms import NO_FORMS, Forms
 from crmkit.store.columns import Codec
 from crmkit.store.database import Database, Statement
 from crmkit.store.rows import RowLayout
@@ -73,11 +74,12 @@ class View:
     segments: SegmentSource = _no_segments
     reading: Reading = "live"
     at: int | None = None
+    forms: Forms = NO_FORMS
     _head: tuple[Hashable, ...] = attrs.field(init=False, default=attrs.Factory(lambda me: me._key_head(), True))
 
     def _key_head(self) -> tuple[Hashable, ...]:
         sizes = tuple([len(ids) for ids in self.actors.values()])
-        return self.token, self.reading, self.guard.signature, sizes
+        return self.token, self.reading, self.forms.token, self.guard.signature, sizes
 
     def binder(self) -> Binder:
         """A fresh binder of this view."""
@@ -93,7 +95,11 @@ class View:
 
     def layout(self, type_key: str, shelf: Shelf) -> RowLayout:
         """How rows of the type become records here."""
-        return shelf.get(("layout", self.token, type_key), lambda: RowLayout(self.schema.type(type_key), self.codec))
+
+        def make() -> RowLayout:
+            return RowLayout(self.schema.type(type_key), self.codec, self.forms.by_type.get(type_key, {}))
+
+        return shelf.get(("layout", self.token, self.forms.token, type_key), make)
 
     def parameters(self, plan: "Plan", values: Sequence[Any]) -> dict[str, Any]:
         """The bind values of a plan for these constants. Raises InvalidValue or InvalidQuery for a constant that
@@ -131,7 +137,7 @@ class Draft:
         self.view = view
         self.type_key = type_key
         self.binder = view.binder()
-        self.context = SqlContext(TableSources(view.tables, view.schema, view.codec, view.reading))
+        self.context = SqlContext(TableSources(view.tables, view.schema, view.codec, view.reading, view.forms.by_type))
         self.source: Source = self.context.sources.open(type_key)
 
     def conditions(self, where: Lifted, *actions: str) -> list[ColumnElement[bool]]:

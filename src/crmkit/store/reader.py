@@ -126,12 +126,13 @@ class Reader:
         return draft.finish(self.database, statement, self.view.layout(type_key, self.shelf))
 
     def _selected(self, draft: Draft, layout: RowLayout) -> list[ColumnElement[Any]]:
-        return [self._cell(draft, cell) for cell in layout.cells]
+        return [self._cell(draft, layout, cell) for cell in layout.cells]
 
-    def _cell(self, draft: Draft, cell: Cell) -> ColumnElement[Any]:
+    def _cell(self, draft: Draft, layout: RowLayout, cell: Cell) -> ColumnElement[Any]:
         if cell.field is None:
-            return bare(self._custom(draft), Kind.JSON)
-        column = draft.source.part(cell.field, cell.part)
+            return bare(self._custom(draft, layout), Kind.JSON)
+        source, form = draft.source, cell.form
+        column = source.part(cell.field, cell.part) if form is None else source.former_part(form, cell.part)
         try:
             mask = draft.binder.mask(self.view.guard, draft.type_key, cell.field)
         except KeyError:
@@ -140,10 +141,10 @@ class Reader:
         # What lies in a slot is a text or a number, whatever the field is.
         return shown if cell.field.custom else bare(shown, cell.field.type.parts[cell.part].kind)
 
-    def _custom(self, draft: Draft) -> ColumnElement[Any]:
+    def _custom(self, draft: Draft, layout: RowLayout) -> ColumnElement[Any]:
         """The JSON column without what the actor may not read of the record."""
         column: ColumnElement[Any] = draft.source.selectable.c["custom"]
-        for field in draft.source.type.custom:
+        for field in layout.lying:
             try:
                 mask = draft.binder.mask(self.view.guard, draft.type_key, field)
             except KeyError:

@@ -15,6 +15,7 @@ from uuid import UUID
 import attrs
 
 from crmkit.schema import Field, FieldType, Kind, Record, RecordType
+from crmkit.schema.forms import Form
 from crmkit.schema.record_type import SYSTEM_FIELDS
 from crmkit.store.columns import Codec
 from crmkit.store.index_plan import SLOT_COLUMNS
@@ -31,26 +32,41 @@ _SYSTEM = ("id", "version", "changeset_id", "created_at", "created_by", "recorde
 
 @attrs.frozen
 class Cell:
-    """One selected column: a part of a field, or the JSON column (``field`` None)."""
+    """One selected column: a part of a field, perhaps in a form of the past, or the JSON column (``field`` None)."""
 
     field: Field | None
     part: int = 0
+    form: Form | None = None
 
 
 @attrs.frozen(eq=False)
 class RowLayout:
-    """What is selected and inserted for a record type, in which order, and the functions that convert."""
+    """What is selected and inserted for a record type, in which order, and the functions that convert.
+
+    With ``forms`` it reads rows of the past: each custom field in every form it has had.
+    """
 
     type: RecordType
     codec: Codec
+    forms: Mapping[str, tuple[Form, ...]] = attrs.field(factory=dict)
 
     @cached_property
     def cells(self) -> tuple[Cell, ...]:
         """What a reading statement selects: system fields, declared parts, occupied slots, the JSON column."""
         system = [Cell(SYSTEM_FIELDS[key]) for key in _SYSTEM]
         declared = [Cell(f, i) for f in self.type.declared for i in range(len(f.type.parts))]
-        slots = [Cell(f, f.type.compare) for f in self.type.custom if f.slot is not None]
-        return (*system, *declared, *slots, *([Cell(None)] if self.type.custom else ()))
+        if self.forms:
+            forms = [form for forms in self.forms.values() for form in forms if form.field.slot is not None]
+            slots = [Cell(form.field, form.field.type.compare, form) for form in forms]
+        else:
+            slots = [Cell(f, f.type.compare) for f in self.type.custom if f.slot is not None]
+        return (*system, *declared, *slots, *([Cell(None)] if self.type.custom or self.forms else ()))
+
+    @cached_property
+    def lying(self) -> tuple[Field, ...]:
+        """The custom fields as they lie in rows: of the past, in every form they have had."""
+        former = tuple(form.field for forms in self.forms.values() for form in forms)
+        return former or self.type.custom
 
     @cached_property
     def columns(self) -> tuple[str, ...]:
@@ -132,7 +148,10 @@ class _Memo(dict[Any, Any]):
 
 def _generate_reader(layout: RowLayout) -> Callable[[Iterable[tuple[Any, ...]]], list[Any]]:
     record_type = layout.type
-    positions = {(c.field.key, c.part): i for i, c in enumerate(layout.cells) if c.field is not None}
+    positions: dict[Any, int] = {}
+    for i, c in enumerate(layout.cells):
+        if c.field is not None:
+            positions[c.field.key if c.form is None else c.form, c.part] = i
     code = _Code(
         new=object.__new__, cls=record_type.record, memo=_Memo, parse=_parse, id_out=uuid_from_bytes, micros=from_micros
     )
@@ -150,11 +169,15 @@ def _generate_reader(layout: RowLayout) -> Callable[[Iterable[tuple[Any, ...]]],
         at = [positions[f.key, i] for i in range(len(f.type.parts))]
         plain = f.type.parts[0].kind is Kind.ID and type(f.type).from_parts is FieldType.from_parts
         assign(f.key, linked.format(at[0]) if plain else _reading(code, f, [f"row[{i}]" for i in at]))
-    if record_type.custom:
+    if record_type.custom or layout.forms:
         code.names |= {"nothing": {}, "frozen": MappingProxyType}
         last = len(layout.cells) - 1
         lines.append(f"custom = nothing if row[{last}] is None else parse(row[{last}])[0]")
-        items = [f"{code.name(f.key)}: {_reading_custom(code, f, positions)}" for f in record_type.custom]
+        if layout.forms:
+            made = {key: _reading_forms(code, forms, positions) for key, forms in layout.forms.items()}
+        else:
+            made = {f.key: _reading_custom(code, f, positions, f.key) for f in record_type.custom}
+        items = [f"{code.name(key)}: {expression}" for key, expression in made.items()]
         assign("custom", f"frozen({{{', '.join(items)}}})")
     else:
         assign("custom", code.name(MappingProxyType({})))
@@ -166,11 +189,23 @@ def _generate_reader(layout: RowLayout) -> Callable[[Iterable[tuple[Any, ...]]],
     return code.function("rows")  # type: ignore[no-any-return]
 
 
-def _reading_custom(code: _Code, field: Field, positions: Mapping[tuple[str, int], int]) -> str:
-    """The expression of a custom field: one part may lie in a slot, the others in the JSON column."""
+def _reading_forms(code: _Code, forms: tuple[Form, ...], positions: Mapping[Any, int]) -> str:
+    """The expression of a custom field in the past: its value in the form that has one."""
+    expression = "None"
+    for form in reversed(forms):
+        value = _reading_custom(code, form.field, positions, form)
+        then = "v" if form.field.type == form.today else f"{code.name(form.fitting)}(v)"
+        expression = f"({then} if (v := {value}) is not None else {expression})"
+    return expression
+
+
+def _reading_custom(code: _Code, field: Field, positions: Mapping[Any, int], place: Any) -> str:
+    """The expression of a custom field: one part may lie in a slot (found by ``place``), the others in the JSON
+    column.
+    """
     sources = []
     for i, column in enumerate(field.part_columns()):
-        at = positions.get((field.key, i))
+        at = positions.get((place, i))
         sources.append(f"custom.get({code.name(column)})" if at is None else f"row[{at}]")
     return _reading(code, field, sources)
 

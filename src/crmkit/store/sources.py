@@ -3,15 +3,30 @@
 Each occurrence of a record type in a statement carries its own bound tenant; in a union, each arm does.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Literal, TypeAlias
 from uuid import UUID
 
 import attrs
-from sqlalchemy import BindParameter, ColumnElement, FromClause, Table, bindparam, literal, null, select, union_all
+from sqlalchemy import (
+    BindParameter,
+    ColumnElement,
+    FromClause,
+    Table,
+    and_,
+    bindparam,
+    case,
+    func,
+    literal,
+    null,
+    or_,
+    select,
+    union_all,
+)
 
 from crmkit.query.context import Source
 from crmkit.schema import Field, Kind, RecordType, Schema
+from crmkit.schema.forms import Form
 from crmkit.store.columns import Codec
 from crmkit.store.json_parts import id_text, json_part
 from crmkit.store.tables import Tables
@@ -36,12 +51,31 @@ class TableSource:
     selectable: FromClause
     conditions: tuple[ColumnElement[bool], ...]
     codec: Codec
+    forms: Mapping[str, tuple[Form, ...]] = attrs.field(factory=dict)
 
     def part(self, field: Field, index: int) -> ColumnElement[Any]:
-        """A part of a field as a column expression."""
-        columns = self.selectable.c
+        """A part of a field as a column expression; in versions of the past, in the forms that are of its type."""
         if not field.custom:
-            return columns[field.part_columns()[index]]
+            return self.selectable.c[field.part_columns()[index]]
+        forms = [form for form in self.forms.get(field.key, ()) if type(form.field.type) is type(field.type)]
+        parts = [self.former_part(form, index) for form in forms]
+        if len(parts) > 1:
+            return func.coalesce(*parts)
+        return parts[0] if parts else self._lying(field, index)
+
+    def former_part(self, form: Form, index: int) -> ColumnElement[Any]:
+        """A part of a field in rows of the form's time: before and after, its slot may be another's."""
+        part = self._lying(form.field, index)
+        if form.field.slot is None or index != form.field.type.compare:
+            return part
+        since, until = self.selectable.c["recorded_at"], self.selectable.c["superseded_at"]
+        begun = since >= literal(form.since)
+        if form.until is None:
+            return case((or_(until.is_(None), begun), part))
+        return case((and_(until.is_not(None), begun, since < literal(form.until)), part))
+
+    def _lying(self, field: Field, index: int) -> ColumnElement[Any]:
+        columns = self.selectable.c
         if field.slot is not None and index == field.type.compare:
             return columns[field.slot]
         return json_part(columns["custom"], field.part_columns()[index], field.type.parts[index].kind)
@@ -73,6 +107,7 @@ class TableSources:
     schema: Schema
     codec: Codec
     reading: Reading = "live"
+    forms: Mapping[str, Mapping[str, tuple[Form, ...]]] = attrs.field(factory=dict)
 
     def open(self, type_key: str) -> Source:
         """A fresh occurrence of the type, confined to the tenant."""
@@ -81,12 +116,15 @@ class TableSources:
         if self.reading == "live":
             alias = live.alias()
             return TableSource(record_type, alias, _confined(alias, record_type), self.codec)
-        history = self.tables.history_of(record_type)
+        history, forms = self.tables.history_of(record_type), self.forms.get(type_key, {})
         if self.reading == "ended":
             former = history.alias()
-            return TableSource(record_type, former, _confined(former, record_type), self.codec)
-        arms = _past(live, history, record_type) if self.reading == "past" else _versions(live, history, record_type)
-        return TableSource(record_type, union_all(*arms).subquery(), (), self.codec)
+            return TableSource(record_type, former, _confined(former, record_type), self.codec, forms)
+        if self.reading == "past":
+            past = union_all(*_past(live, history, record_type)).subquery()
+            return TableSource(record_type, past, (), self.codec)
+        versions = union_all(*_versions(live, history, record_type)).subquery()
+        return TableSource(record_type, versions, (), self.codec, forms)
 
 
 def _confined(table: FromClause, record_type: RecordType) -> tuple[ColumnElement[bool], ...]:

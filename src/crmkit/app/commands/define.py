@@ -18,6 +18,7 @@ from crmkit.schema import Field
 from crmkit.schema.custom import FieldDefinition, place, to_field
 from crmkit.schema.field import place_of
 from crmkit.schema.field_type import FieldType
+from crmkit.schema.forms import converted
 from crmkit.sdk.command import Command, command
 from crmkit.values.text import shown
 
@@ -101,8 +102,9 @@ class ChangeField(Command[CustomField]):
 
     Values are converted by way of their text. If any record has a value that does not fit, or none where one is now
     required, InvalidRecord lists all of them and nothing is changed; a ``dry_run`` session shows it beforehand. Earlier
-    values keep their meaning in history, and an undo brings them back. ``default=None`` and ``check=None`` take these
-    away. Raises InvalidRecord (``in_use``) if a segment, grant, check or gate would mean nothing afterwards.
+    values keep their meaning in history, and an undo brings them back unless others have written values since.
+    ``default=None`` and ``check=None`` take these away. Raises InvalidRecord (``in_use``) if a segment, grant, check or
+    gate would mean nothing afterwards.
     """
 
     on: str
@@ -193,11 +195,7 @@ def _converted(me: Any, record_type: Any, old: Field, new: Field) -> list[tuple[
 
 
 def _convert(value: Any, old: Field, new: Field) -> Any:
-    if value is None:
-        return None
-    if type(old.type) is type(new.type):
-        return new.type.parse(value)
-    return new.type.parse_text(old.type.to_text(value))
+    return None if value is None else converted(value, old.type, new.type)
 
 
 def _fill(me: Any, type_key: str, key: str, values: Iterable[tuple[Any, Any]]) -> None:
@@ -211,7 +209,8 @@ def _columns_ever(me: Any, type_key: str) -> list[str]:
     versions = me.history(trusted=True).versions
     where = lift(parse("on == 'x'"))
     where = attrs.evolve(where, values=(type_key,))
-    return [c for f in versions.records("custom_field", where) for c in (f.column, f.slot, f.unique_slot) if c]
+    found = (f for block in versions.stream("custom_field", where) for f in block)
+    return [c for f in found for c in (f.column, f.slot, f.unique_slot) if c]
 
 
 @command("custom_field.remove", action="delete")

@@ -1,6 +1,6 @@
 """Take a changeset back, keeping what others did since."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -11,11 +11,15 @@ from crmkit.app.loading import SCHEMA_TYPES
 from crmkit.app.outcomes import Tally
 from crmkit.app.references import Referrers
 from crmkit.app.setting_back import DECIDING, Together, together
-from crmkit.errors import Problem
-from crmkit.history import RecordChange, UndoEntry, UndoResult, UndoStep, plan_undo
+from crmkit.app.used_definitions import PLACING, used_definitions
+from crmkit.errors import InputError, Problem
+from crmkit.history import History, RecordChange, UndoEntry, UndoResult, UndoStep, plan_undo
 from crmkit.sdk.command import Command, command
 
 __all__ = ["Undo"]
+
+
+_NOTHING: Mapping[str, Any] = {}
 
 
 @attrs.frozen
@@ -37,7 +41,9 @@ class Undo(Command[UndoResult]):
 
     The result has three buckets: reverted, kept because somebody edited it since (field by field), and refused with
     the reason (a right is missing, a unique value is taken, something refers to it). Records and fields that the actor
-    may not read are left as they are, and not spoken of. Raises NotFound.
+    may not read are left as they are, and not spoken of. A custom field gets values back as it takes them today; those
+    it does not take are kept, and so is the definition of a field or an object that others have used since.
+    Raises NotFound.
     """
 
     changeset_id: UUID
@@ -47,17 +53,25 @@ class Undo(Command[UndoResult]):
         me.note(self.name)
         outcome = _Buckets()
         with me.taking_back(self.changeset_id):
-            # Values are read under the definitions they were written under: definitions that come back are there before
-            # the records, and those that go, go after them.
+            # Records are written under the definitions there are: those that come back are there before the records,
+            # and those that go, go after them.
             self._undo(me, DEFINING, ("create", "update"), outcome)
-            self._undo(me, None, ("create", "update", "delete"), outcome)
+            definitions = _Definitions(_left(me, outcome.reverted), _required(me, self.changeset_id))
+            self._undo(me, None, ("create", "update", "delete"), outcome, definitions)
             self._undo(me, DEFINING, ("delete",), outcome)
         return UndoResult(
             self.changeset_id, me.changeset_id, tuple(outcome.reverted), tuple(outcome.kept), tuple(outcome.refused)
         )
 
-    def _undo(self, me: Any, types: frozenset[str] | None, actions: tuple[str, ...], outcome: "_Buckets") -> None:
-        planned, kept, sets = _plan(me, self.changeset_id, types)
+    def _undo(
+        self,
+        me: Any,
+        types: frozenset[str] | None,
+        actions: tuple[str, ...],
+        outcome: "_Buckets",
+        definitions: "_Definitions | None" = None,
+    ) -> None:
+        planned, kept, sets = _plan(me, self.changeset_id, types, definitions or _Definitions())
         if "update" in actions:
             outcome.kept += kept
         # What comes back must be there before what refers to it, and what goes must go after.
@@ -72,7 +86,7 @@ class Undo(Command[UndoResult]):
                     outcome.reverted += _set_back(sets[type_key])
                 for governed in (False, True):
                     steps = [p for p in by_type[type_key] if p.governed is governed]
-                    _apply(me.writes(trusted=governed), type_key, action, steps, outcome)
+                    _apply(me, governed, type_key, action, steps, outcome)
 
 
 DEFINING = SCHEMA_TYPES - {"segment"}
@@ -85,13 +99,41 @@ class _Buckets:
     refused: list[UndoEntry] = attrs.field(factory=list)
 
 
+@attrs.frozen
+class _Definitions:
+    """By record type, the custom fields whose definitions were just set back, which left their values behind; and the
+    required ones that the changeset added, whose values go when they go.
+    """
+
+    left: Mapping[str, frozenset[str]] = _NOTHING
+    required: Mapping[str, frozenset[str]] = _NOTHING
+
+
+def _left(me: Any, reverted: Sequence[UndoEntry]) -> Mapping[str, frozenset[str]]:
+    ids = [entry.id for entry in reverted if entry.type_key == "custom_field"]
+    return _by_type(me.system_reader.by_ids("custom_field", ids))
+
+
+def _required(me: Any, changeset_id: UUID) -> Mapping[str, frozenset[str]]:
+    touched = me.history(trusted=True).touched(changeset_id, {"custom_field"}.__contains__)
+    ids = [t.id for found in touched.values() for t in found if t.kind == "create"]
+    return _by_type(f for f in me.system_reader.by_ids("custom_field", ids) if f.required)
+
+
+def _by_type(fields: Iterable[Any]) -> Mapping[str, frozenset[str]]:
+    found: dict[str, set[str]] = {}
+    for field in fields:
+        found.setdefault(field.on, set()).add(field.key)
+    return {on: frozenset(keys) for on, keys in found.items()}
+
+
 def _plan(
-    me: Any, changeset_id: UUID, types: frozenset[str] | None
+    me: Any, changeset_id: UUID, types: frozenset[str] | None, definitions: _Definitions
 ) -> tuple[list[_Planned], list[UndoEntry], dict[str, Together]]:
     """The steps for the records of these types, or of all others; what is kept; and what needs no steps, by type."""
     planned: list[_Planned] = []
     wanted = (lambda key: key not in DEFINING) if types is None else types.__contains__
-    history = me.history(trusted=True)
+    history = me.history(trusted=True, vacated=definitions.left)
     extent = {key: found for key, found in me.changesets.extent(me.unit, changeset_id).items() if wanted(key)}
     sets = _sets(me, changeset_id, extent)
     # Where nothing was touched, or nothing but what is set back at once, there is nothing more to read.
@@ -104,15 +146,26 @@ def _plan(
     }
     for change, current in history.beside(single, me.system_reader):
         found = _in_sight(me, change, current)
-        if found is not None:
+        if found is not None and (found := _but(found, definitions.required.get(change.type_key))) is not None:
             planned.append(found)
-    planned = list(_with_their_deals(_unless_used(me, changeset_id, planned)))
+    planned = list(_with_their_deals(_unless_used(me, history, changeset_id, planned)))
     kept = [
         UndoEntry(p.change.type_key, p.change.id, p.step.kept, p.step.reason or "edited since")
         for p in planned
         if p.step.action == "keep" or p.step.kept
     ]
     return [p for p in planned if p.step.action != "keep"], kept, sets
+
+
+def _but(planned: _Planned, keys: frozenset[str] | None) -> _Planned | None:
+    """The step without these fields; None if nothing else is in it."""
+    step = planned.step
+    if not keys or step.action != "update" or keys.isdisjoint(step.values):
+        return planned
+    values = {key: value for key, value in step.values.items() if key not in keys}
+    if values or step.kept:
+        return attrs.evolve(planned, step=attrs.evolve(step, action="update" if values else "keep", values=values))
+    return None
 
 
 def _sets(me: Any, changeset_id: UUID, extent: Mapping[str, tuple[int, int]]) -> dict[str, Together]:
@@ -130,8 +183,8 @@ def _set_back(found: Together) -> Iterator[UndoEntry]:
         yield UndoEntry(found.back.type.key, record_id, fields, _REVERTED["update"])
 
 
-def _unless_used(me: Any, changeset_id: UUID, planned: list[_Planned]) -> list[_Planned]:
-    """What others have linked something to since stays: their links would go with it."""
+def _unless_used(me: Any, history: History, changeset_id: UUID, planned: list[_Planned]) -> list[_Planned]:
+    """What others have linked something to since stays, or given values: these would go with it."""
     ids = {p.change.id for p in planned}
     by_type: dict[str, list[UUID]] = {}
     for p in planned:
@@ -142,8 +195,20 @@ def _unless_used(me: Any, changeset_id: UUID, planned: list[_Planned]) -> list[_
         for target, link in Referrers(me, me.type_of(type_key), tells=True).attached(going):
             if link.changeset_id != changeset_id and link.id not in ids:
                 used.add(target)
-    why = UndoStep("keep", reason="others have used it since")
-    return [attrs.evolve(p, step=why) if p.step.action == "delete" and p.change.id in used else p for p in planned]
+    moving = [p for p in planned if p.change.type_key == "custom_field" and _placed_anew(p)]
+    fields = [(p.current, p.step.action == "delete") for p in moving]
+    objects = [p.current for p in planned if p.change.type_key == "custom_object" and p.step.action == "delete"]
+    used.update(used_definitions(me, history, changeset_id, fields, objects))
+    return [attrs.evolve(p, step=_kept(p)) if p.change.id in used else p for p in planned]
+
+
+def _placed_anew(planned: _Planned) -> bool:
+    return planned.step.action == "delete" or bool(PLACING & planned.step.values.keys())
+
+
+def _kept(planned: _Planned) -> UndoStep:
+    kept = (*planned.step.values, *planned.step.kept)
+    return UndoStep("keep", kept=kept, reason="others have used it since")
 
 
 def _with_their_deals(planned: list[_Planned]) -> Iterator[_Planned]:
@@ -161,11 +226,16 @@ def _moves(planned: _Planned) -> bool:
     return planned.step.action in ("create", "delete") or bool(PLACE & planned.step.values.keys())
 
 
+_TOGETHER: Mapping[str, frozenset[str]] = {"deal": PLACE, "custom_field": PLACING}
+
+
 def _in_sight(me: Any, change: RecordChange, current: Any) -> _Planned | None:
     """The step as far as the actor may see what there is to do; None if there is nothing."""
-    together = PLACE if change.type_key == "deal" else frozenset()
+    together = _TOGETHER.get(change.type_key, frozenset())
+    # Of removed fields there are no rights any more: they are spoken of to those who could bring them back.
+    removed = me.forms.removed_of(change.type_key) if me.policy.may("custom_field", "create") else _NOTHING
     if me.policy.unlimited:
-        step = plan_undo(change, current, together=together)
+        step = plan_undo(change, current, together=together, removed=removed)
         return None if step is None else _Planned(change, step, current)
     row = current or change.before or change.after
     subject = subject_of(change.type_key, row)
@@ -181,10 +251,11 @@ def _in_sight(me: Any, change: RecordChange, current: Any) -> _Planned | None:
     def readable(key: str) -> bool:
         return bool(me.may_read(change.type_key, key, row))
 
-    step = plan_undo(change, current, readable, together)
+    step = plan_undo(change, current, readable, together, removed)
     if step is None:
         return None
-    return _Planned(change, attrs.evolve(step, kept=tuple(filter(readable, step.kept))) if step.kept else step, current)
+    told = tuple(key for key in step.kept if key in removed.values() or readable(key))
+    return _Planned(change, attrs.evolve(step, kept=told), current)
 
 
 def _may_change(me: Any, type_key: str, record_id: UUID) -> bool:
@@ -192,13 +263,13 @@ def _may_change(me: Any, type_key: str, record_id: UUID) -> bool:
     return record is not None and me.judge.sees(type_key, record) and me.judge.allows(type_key, "update", record)
 
 
-def _apply(writes: Any, type_key: str, action: str, steps: list[_Planned], outcome: _Buckets) -> None:
+def _apply(me: Any, governed: bool, type_key: str, action: str, steps: list[_Planned], outcome: _Buckets) -> None:
     """Does the steps, and those that were refused again as long as that helps: records may refer to one another."""
     refused: dict[int, tuple[Problem, ...]] = {}
     # What other steps have changed meanwhile is refused for its version, and read again.
     known = {p.current.id: p.current for p in steps if p.current is not None}
     while steps:
-        refused = _tried(writes, type_key, action, steps, known)
+        refused = (_singly if type_key in SCHEMA_TYPES else _tried)(me, governed, type_key, action, steps, known)
         for i, p in enumerate(steps):
             if i not in refused:
                 outcome.reverted.append(UndoEntry(type_key, p.change.id, _fields(p), _REVERTED[action]))
@@ -214,10 +285,26 @@ def _fields(planned: _Planned) -> tuple[str, ...]:
     return tuple(planned.step.values) if planned.step.action == "update" else ()
 
 
-def _tried(
-    writes: Any, type_key: str, action: str, steps: list[_Planned], known: dict[UUID, Any]
+def _singly(
+    me: Any, governed: bool, type_key: str, action: str, steps: list[_Planned], known: dict[UUID, Any]
 ) -> dict[int, tuple[Problem, ...]]:
-    tally = Tally()
+    """One step after the other: that something depends on a definition shows only when it is changed."""
+    refused: dict[int, tuple[Problem, ...]] = {}
+    for i, p in enumerate(steps):
+        try:
+            with me.doing(Undo.name):
+                found = _tried(me, governed, type_key, action, [p], known)
+        except InputError as error:
+            found = {0: error.problems}
+        if found:
+            refused[i] = found[0]
+    return refused
+
+
+def _tried(
+    me: Any, governed: bool, type_key: str, action: str, steps: list[_Planned], known: dict[UUID, Any]
+) -> dict[int, tuple[Problem, ...]]:
+    writes, tally = me.writes(trusted=governed), Tally()
     if action == "create":
         writes.restore(type_key, [(i, (p.change.before, p.change.ended)) for i, p in enumerate(steps)], tally)
     elif action == "update":
