@@ -388,3 +388,37 @@ def test_a_removal_is_undone_with_its_values_while_others_go_on(crm: CRM) -> Non
     assert (result.kept, result.refused) == ((), ())
     with crm.session(ADMIN) as me:
         assert (me.accounts.get(held).name, me.accounts.get(held)["size"]) == ("鞍钢", 7)
+
+
+def test_a_field_that_gave_its_name_to_another_comes_back(crm: CRM) -> None:
+    field(crm, "size", Text(), indexed=True)
+    record = account(crm, name="上海宝钢", size="大")
+
+    def replaced(me: Any) -> None:
+        me.fields.remove("account", "size")
+        me.fields.add("account", "size", Integer(), indexed=True)
+        me.accounts.update(record, size=3)
+
+    result = undone(crm, did(crm, replaced))
+    assert (result.kept, result.refused) == ((), ())
+    assert value(crm, record, "size") == "大"
+    with crm.session(ADMIN) as me:
+        assert [(f.key, f.type.name) for f in me.fields.list("account")] == [("size", "text")]
+
+
+def test_an_object_that_gave_its_name_to_another_comes_back(crm: CRM) -> None:
+    def made(me: Any) -> None:
+        me.objects.add("vessel", plural="vessels", label="船")
+
+    did(crm, made)
+
+    def replaced(me: Any) -> None:
+        me.records("custom_object").delete(me.records("custom_object").one(key="vessel"))
+        me.objects.add("vessel", plural="vessels", label="Vessel")
+        me.records("vessel").create(name="other")
+
+    result = undone(crm, did(crm, replaced))
+    assert (result.kept, result.refused) == ((), ())
+    with crm.session(ADMIN) as me:
+        assert me.type_of("vessel").label == "船"
+        assert list(me.records("vessel")) == []

@@ -7,7 +7,8 @@ from uuid import UUID
 import attrs
 
 from crmkit.app.belonging import PLACE, subject_of
-from crmkit.app.loading import SCHEMA_TYPES
+from crmkit.app.loading import BASE_OBJECT, SCHEMA_TYPES
+from crmkit.app.meanwhile import hold_definitions
 from crmkit.app.outcomes import Tally
 from crmkit.app.references import Referrers
 from crmkit.app.setting_back import DECIDING, Together, together
@@ -55,13 +56,31 @@ class Undo(Command[UndoResult]):
         with me.taking_back(self.changeset_id):
             # Records are written under the definitions there are: those that come back are there before the records,
             # and those that go, go after them.
-            self._undo(me, DEFINING, ("create", "update"), outcome)
-            definitions = _Definitions(_left(me, outcome.reverted), _required(me, self.changeset_id))
+            touched = me.changesets.extent(me.unit, self.changeset_id)
+            defining = any(touched.get(key, (0, 0)) != (0, 0) for key in DEFINING)
+            if defining:
+                hold_definitions(me, alone=True)
+                self._make_room(me, outcome)
+                self._undo(me, DEFINING, ("create", "update"), outcome)
+            gone = frozenset(str(entry.id) for entry in outcome.reverted if entry.type_key == "custom_field")
+            definitions = _Definitions(_left(me, outcome.reverted), _required(me, self.changeset_id), gone)
             self._undo(me, None, ("create", "update", "delete"), outcome, definitions)
-            self._undo(me, DEFINING, ("delete",), outcome)
+            if defining:
+                self._undo(me, DEFINING, ("delete",), outcome)
         return UndoResult(
             self.changeset_id, me.changeset_id, tuple(outcome.reverted), tuple(outcome.kept), tuple(outcome.refused)
         )
+
+    def _make_room(self, me: Any, outcome: "_Buckets") -> None:
+        """What has the name of a definition that comes back goes first, with the records it was made for."""
+        planned, _, _ = _plan(me, self.changeset_id, DEFINING, _Definitions())
+        wanted = {_name(p) for p in planned if p.step.action == "create"}
+        going = [p for p in planned if p.step.action == "delete" and _name(p) in wanted]
+        for type_key in ("custom_field", "custom_object"):
+            steps = [p for p in going if p.change.type_key == type_key]
+            if steps and type_key == "custom_object":
+                self._undo(me, frozenset({BASE_OBJECT, *(p.current.key for p in steps)}), ("delete",), outcome)
+            _apply(me, False, type_key, "delete", steps, outcome)
 
     def _undo(
         self,
@@ -73,7 +92,8 @@ class Undo(Command[UndoResult]):
     ) -> None:
         planned, kept, sets = _plan(me, self.changeset_id, types, definitions or _Definitions())
         if "update" in actions:
-            outcome.kept += kept
+            gone = {entry.id for entry in outcome.reverted}
+            outcome.kept += [entry for entry in kept if entry.id not in gone]
         # What comes back must be there before what refers to it, and what goes must go after.
         order = {key: i for i, key in enumerate(me.schema.types)}
         for action in actions:
@@ -101,12 +121,13 @@ class _Buckets:
 
 @attrs.frozen
 class _Definitions:
-    """By record type, the custom fields whose definitions were just set back, which left their values behind; and the
-    required ones that the changeset added, whose values go when they go.
+    """By record type, the custom fields whose definitions were just set back, which left their values behind, and the
+    required ones that the changeset added, whose values go when they go; and the ids of those that are gone.
     """
 
     left: Mapping[str, frozenset[str]] = _NOTHING
     required: Mapping[str, frozenset[str]] = _NOTHING
+    gone: frozenset[str] = frozenset()
 
 
 def _left(me: Any, reverted: Sequence[UndoEntry]) -> Mapping[str, frozenset[str]]:
@@ -145,7 +166,7 @@ def _plan(
         key: [t for t in found if key not in sets or t.id not in sets[key].fields] for key, found in touched.items()
     }
     for change, current in history.beside(single, me.system_reader):
-        found = _in_sight(me, change, current)
+        found = _in_sight(me, change, current, definitions.gone)
         if found is not None and (found := _but(found, definitions.required.get(change.type_key))) is not None:
             planned.append(found)
     planned = list(_with_their_deals(_unless_used(me, history, changeset_id, planned)))
@@ -202,6 +223,12 @@ def _unless_used(me: Any, history: History, changeset_id: UUID, planned: list[_P
     return [attrs.evolve(p, step=_kept(p)) if p.change.id in used else p for p in planned]
 
 
+def _name(planned: _Planned) -> tuple[Any, ...]:
+    """What no two definitions may have in common."""
+    row: Any = planned.change.before or planned.change.after
+    return planned.change.type_key, getattr(row, "on", None), row.key
+
+
 def _placed_anew(planned: _Planned) -> bool:
     return planned.step.action == "delete" or bool(PLACING & planned.step.values.keys())
 
@@ -229,11 +256,12 @@ def _moves(planned: _Planned) -> bool:
 _TOGETHER: Mapping[str, frozenset[str]] = {"deal": PLACE, "custom_field": PLACING}
 
 
-def _in_sight(me: Any, change: RecordChange, current: Any) -> _Planned | None:
+def _in_sight(me: Any, change: RecordChange, current: Any, gone: frozenset[str]) -> _Planned | None:
     """The step as far as the actor may see what there is to do; None if there is nothing."""
     together = _TOGETHER.get(change.type_key, frozenset())
     # Of removed fields there are no rights any more: they are spoken of to those who could bring them back.
     removed = me.forms.removed_of(change.type_key) if me.policy.may("custom_field", "create") else _NOTHING
+    removed = {name: key for name, key in removed.items() if name not in gone}
     if me.policy.unlimited:
         step = plan_undo(change, current, together=together, removed=removed)
         return None if step is None else _Planned(change, step, current)
