@@ -110,3 +110,9 @@ def test_a_field_is_not_indexed_while_values_have_no_room_in_one(crm: CRM) -> No
                 use("account", key, Text(max_length=2_000), indexed=True, default=chinese(1_500))
             assert refused_default.value.code == "too_long"
         assert [f.indexed for f in me.fields.list("account")] == [False]
+
+
+def test_a_number_in_an_index_may_have_a_default(crm: CRM) -> None:
+    with crm.session(ANA) as me:
+        me.fields.add("account", "rank", Integer(), indexed=True, default=3)
+        assert me.accounts.create(name="上海宝钢").rank == 3

@@ -10,7 +10,7 @@ import attrs
 
 from crmkit.app.loading import BASE_OBJECT, field_definition
 from crmkit.app.work import Work
-from crmkit.errors import CrmkitError, InvalidDefinition, InvalidRecord, Problem
+from crmkit.errors import CrmkitError, InvalidDefinition, InvalidRecord, Problem, StorageError
 from crmkit.permissions import Rule, check
 from crmkit.query import Expr
 from crmkit.query.json_form import from_json, to_json
@@ -162,6 +162,8 @@ def check_dependants(session: Work) -> None:
     def still(what: str, check_it: Callable[[], None]) -> None:
         try:
             check_it()
+        except StorageError:
+            raise
         except CrmkitError as error:
             reason = error.problems[0].message
             problems.append(Problem("in_use", f"{what} would mean nothing: {reason}", hint="change it first"))

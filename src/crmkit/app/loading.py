@@ -90,7 +90,7 @@ def load_forms(reader: Reader, changesets: Changesets, field_types: Mapping[str,
         since = to_micros(record.recorded_at)
         return DefinitionVersion(record.id, record.version, field_definition(record), since, until, ended_by)
 
-    return forms_of((version(r) for block in past.stream("custom_field") for r in block), today, field_types)
+    return forms_of(map(version, past.all("custom_field")), today, field_types)
 
 
 _DEFINITION = tuple(a.name for a in attrs.fields(FieldDefinition))

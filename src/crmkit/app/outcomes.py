@@ -7,7 +7,7 @@ from uuid import UUID
 
 import attrs
 
-from crmkit.errors import BulkStopped, CrmkitError, Problem
+from crmkit.errors import BulkStopped, CrmkitError, Problem, StorageError
 from crmkit.sdk.change import Change
 
 __all__ = ["BulkResult", "Outcome", "Raising", "Status", "Tally"]
@@ -78,7 +78,11 @@ class Tally:
         self.rows.append((row, status, record_id))
 
     def refuse(self, row: int, error: CrmkitError) -> None:
-        """The row was refused. Raises BulkStopped if the verb was told to stop."""
+        """The row was refused. Raises BulkStopped if the verb was told to stop, and the error if the database failed:
+        that says nothing of the row.
+        """
+        if isinstance(error, StorageError):
+            raise error
         problems = tuple(p.at(row=row) for p in error.problems)
         if self.stop:
             raise BulkStopped(problems) from error

@@ -37,7 +37,8 @@ def check_room(field_type: FieldType, value: Any) -> None:
     """Raises InvalidValue (``too_long``) for a value that an index has no room for."""
     if type(value) is str and len(value) <= _SURE:
         return
-    size = len(field_type.key(value).encode())
+    compared = field_type.key(value)
+    size = len(compared.encode()) if isinstance(compared, str) else 0  # numbers and times have room
     if size > INDEX_ROOM:
         raise InvalidValue(
             f"a text in an index has room for {INDEX_ROOM:,} bytes, and this one has {size:,} as it is compared",

@@ -367,6 +367,18 @@ class Reader:
         self, type_key: str, where: Lifted = EVERYTHING, block: int = BLOCK, *, in_order: bool = False
     ) -> Iterator[list[Any]]:
         """Blocks of readable records, in no order unless in that of their ids, from one cursor, in constant memory."""
+        plan, layout = self._whole(type_key, where, in_order)
+        fetched = block * max(1, _FETCHED // block)
+        for rows in self.unit.stream(plan.statement, self.view.parameters(plan, where.values), fetched):
+            for at in range(0, len(rows), block):
+                yield layout.read(rows[at : at + block])
+
+    def all(self, type_key: str, where: Lifted = EVERYTHING) -> list[Any]:
+        """All readable records at once, in no order: of types that have few."""
+        plan, layout = self._whole(type_key, where)
+        return layout.read(self.unit.read(plan.statement, self.view.parameters(plan, where.values)))
+
+    def _whole(self, type_key: str, where: Lifted, in_order: bool = False) -> tuple[Plan, RowLayout]:
         layout = self.view.layout(type_key, self.shelf)
 
         def make() -> Plan:
@@ -376,11 +388,7 @@ class Reader:
             identity = draft.source.part(SYSTEM_FIELDS["id"], 0)
             return draft.finish(self.database, found.order_by(identity) if in_order else found)
 
-        plan = self.shelf.get(self.view.key("stream", type_key, in_order, where.shape), make)
-        fetched = block * max(1, _FETCHED // block)
-        for rows in self.unit.stream(plan.statement, self.view.parameters(plan, where.values), fetched):
-            for at in range(0, len(rows), block):
-                yield layout.read(rows[at : at + block])
+        return self.shelf.get(self.view.key("stream", type_key, in_order, where.shape), make), layout
 
 
 def _sort_key(draft: Draft, names: tuple[str, ...], descending: bool) -> tuple[ColumnElement[Any], bool]:

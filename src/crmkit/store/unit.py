@@ -10,7 +10,7 @@ from sqlalchemy import BindParameter, Connection, Table, bindparam, insert
 from sqlalchemy.exc import SQLAlchemyError, StatementError
 from sqlalchemy.sql.elements import ClauseElement
 
-from crmkit.errors import CrmkitError, UsageError
+from crmkit.errors import CrmkitError, StorageError, UsageError
 from crmkit.store.checker import TENANT
 from crmkit.store.drivers import Driver, raw_connection
 from crmkit.store.failures import translate
@@ -263,11 +263,16 @@ class Unit:
                 yield
                 with self._failing:
                     self._command(f"RELEASE SAVEPOINT {name}")
-            except BaseException:
-                # When the connection is gone or the database gave up, that is the error to see.
-                with suppress(*self._errors):
-                    self._command(f"ROLLBACK TO SAVEPOINT {name}")
-                    self._command(f"RELEASE SAVEPOINT {name}")
+            except BaseException as error:
+                try:
+                    with self._failing:
+                        self._command(f"ROLLBACK TO SAVEPOINT {name}")
+                        self._command(f"RELEASE SAVEPOINT {name}")
+                except CrmkitError:
+                    # When the connection is gone or the database gave up, its first error is the one to see. After any
+                    # other one somebody may go on, with what is still there.
+                    if not isinstance(error, StorageError):
+                        raise
                 raise
         finally:
             self._savepoints -= 1

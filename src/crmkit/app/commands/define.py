@@ -209,8 +209,7 @@ def _columns_ever(me: Any, type_key: str) -> list[str]:
     versions = me.history(trusted=True).versions
     where = lift(parse("on == 'x'"))
     where = attrs.evolve(where, values=(type_key,))
-    found = (f for block in versions.stream("custom_field", where) for f in block)
-    return [c for f in found for c in (f.column, f.slot, f.unique_slot) if c]
+    return [c for f in versions.all("custom_field", where) for c in (f.column, f.slot, f.unique_slot) if c]
 
 
 @command("custom_field.remove", action="delete")

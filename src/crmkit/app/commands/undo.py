@@ -165,8 +165,13 @@ def _plan(
     single = {
         key: [t for t in found if key not in sets or t.id not in sets[key].fields] for key, found in touched.items()
     }
+    # What one did oneself one knows; to set back what others changed is to show what was.
+    known = me.policy.unlimited or me.changesets.get(me.unit, changeset_id).actor_id == me.actor.id
     for change, current in history.beside(single, me.system_reader):
-        found = _in_sight(me, change, current, definitions.gone)
+        may_know = (
+            known or change.before is None or me.judge.allows(change.type_key, "history", current or change.before)
+        )
+        found = _in_sight(me, change, current, definitions.gone, may_know=may_know)
         if found is not None and (found := _but(found, definitions.required.get(change.type_key))) is not None:
             planned.append(found)
     planned = list(_with_their_deals(_unless_used(me, history, changeset_id, planned)))
@@ -256,7 +261,7 @@ def _moves(planned: _Planned) -> bool:
 _TOGETHER: Mapping[str, frozenset[str]] = {"deal": PLACE, "custom_field": PLACING}
 
 
-def _in_sight(me: Any, change: RecordChange, current: Any, gone: frozenset[str]) -> _Planned | None:
+def _in_sight(me: Any, change: RecordChange, current: Any, gone: frozenset[str], *, may_know: bool) -> _Planned | None:
     """The step as far as the actor may see what there is to do; None if there is nothing."""
     together = _TOGETHER.get(change.type_key, frozenset())
     # Of removed fields there are no rights any more: they are spoken of to those who could bring them back.
@@ -270,10 +275,7 @@ def _in_sight(me: Any, change: RecordChange, current: Any, gone: frozenset[str])
     if subject is not None and _may_change(me, *subject):
         step = plan_undo(change, current)
         return None if step is None else _Planned(change, step, current, governed=True)
-    if not me.judge.sees(change.type_key, row):
-        return None
-    # To set back what was is to show it.
-    if change.before is not None and not me.judge.allows(change.type_key, "history", row):
+    if not may_know or not me.judge.sees(change.type_key, row):
         return None
 
     def readable(key: str) -> bool:
