@@ -133,6 +133,8 @@ class _Noting:
         return self._noted(self.guard.field(type_key, field_key))
 
     def _noted(self, answer: T) -> T:
-        if answer is not True and answer != EVERYTHING:
+        if isinstance(answer, bool):
+            self.whole &= answer
+        elif answer != EVERYTHING:
             self.whole = False
         return answer

@@ -109,6 +109,8 @@ class Work:
         self.actor = self.policy.actor
 
     def _forget(self) -> None:
+        # Asked for with every record: what it may name is found out once.
+        self._parsers: dict[str, RecordParser] = {}
         for name in ("view", "reader", "system_reader", "judge", "forms"):
             self.__dict__.pop(name, None)
 
@@ -221,13 +223,17 @@ class Work:
 
     def parser(self, type_key: str) -> RecordParser:
         """The parser of a record type's values; its hints name no field that the actor may not read."""
+        if (known := self._parsers.get(type_key)) is not None:
+            return known
         record_type = self.schema.type(type_key)
         field = self.view.guard.field
         unnamed = tuple(f.key for f in record_type.fields if field(record_type.key, f.key) is False)
-        return self.crm.shelf.get(
+        found: RecordParser = self.crm.shelf.get(
             ("parser", self.tenant_schema.token, record_type.key, unnamed),
             lambda: RecordParser(record_type, unnamed=unnamed),
         )
+        self._parsers[type_key] = found
+        return found
 
     # ---------------------------------------------------------------------------------------------------------- doing
 

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 import attrs
-from sqlalchemy import Select, bindparam, func, insert, select, update
+from sqlalchemy import bindparam, func, insert, select, update
 
 from crmkit.errors import Duplicate, NotFound
 from crmkit.schema.field import KEY_PATTERN
@@ -101,7 +101,7 @@ class Registry:
         # SQLite has one writer at a time, and no such clause.
         return self._state(unit, tenant_id, f"held-{alone}", lambda found: found.with_for_update(read=not alone))
 
-    def _state(self, unit: Unit, tenant_id: int, what: str, locked: Callable[[Select[Any]], Any]) -> TenantState:
+    def _state(self, unit: Unit, tenant_id: int, what: str, locked: Callable[[Any], Any]) -> TenantState:
         table = self.system.tenant_state
 
         def make() -> Any:
