@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from crmkit import CRM, F
-from crmkit.app.writing import BLOCK
+from crmkit.app.blocks import BLOCK
 from crmkit.errors import BulkStopped
 from crmkit.schema.types import Integer, Text
 from tests.nerves.snapshots import broken, digest, snapshot

@@ -64,7 +64,7 @@ def outcomes(
     *,
     amounts: bool = True,
 ) -> WinTally:
-    """The tally of :mod:`~crmkit.analytics.win_rate`, with amounts or, in a tenth less time, without."""
+    """The tally of :mod:`~crmkit.analytics.win_rate`, with amounts or, in a quarter less time, without."""
     dated = frame.rates is not None and amounts
     created_in = period is not None and by == "created"
     closed_in = period is not None and by == "closed"

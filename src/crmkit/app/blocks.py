@@ -8,7 +8,10 @@ from uuid import UUID
 from crmkit.errors import CrmkitError
 from crmkit.schema.types import Reference
 
-__all__ = ["apart", "blocks", "id_of"]
+__all__ = ["BLOCK", "apart", "blocks", "id_of"]
+
+BLOCK = 1_000
+"""Records written together: one look-up of references and unique values for each block."""
 
 T = TypeVar("T")
 

@@ -1,13 +1,13 @@
 """From changes to rows: plugins are asked, what one record alone cannot tell is checked, and everything is written."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from copy import deepcopy
 from typing import Any, Protocol
 from uuid import UUID
 
 import attrs
 
-from crmkit.app.blocks import blocks
+from crmkit.app.blocks import BLOCK, blocks
 from crmkit.app.definitions import DEFINITIONS, check_definition, check_dependants
 from crmkit.app.loading import SCHEMA_TYPES
 from crmkit.app.outcomes import Raising, Tally
@@ -25,8 +25,6 @@ from crmkit.store.writer import NewRow
 
 __all__ = ["Finishing", "conflict"]
 
-_BLOCK = 1_000
-
 
 class FollowUp(Protocol):
     """What changes bring about besides: written by the same road, on the house's account."""
@@ -34,6 +32,9 @@ class FollowUp(Protocol):
     def create(self, type_key: str, rows: Iterable[tuple[int, Mapping[str, Any]]], tally: Tally) -> None: ...
     def update(self, type_key: str, rows: Iterable[tuple[int, Any, Mapping[str, Any]]], tally: Tally) -> None: ...
     def delete(self, type_key: str, rows: Iterable[tuple[int, Any]], tally: Tally) -> None: ...
+    def change(
+        self, type_key: str, rows: Sequence[tuple[UUID, int, Mapping[str, Any]]], keys: frozenset[str]
+    ) -> None: ...
 
 
 @attrs.frozen
@@ -138,12 +139,10 @@ class Finishing:
             return
         reader, record_type = self.session.system_reader, self.session.type_of(field.on)
         # A required field leaves as well, and nobody is asked: it is the definition that changes.
-        for holders in blocks(reader.ids(field.on, lift(parse(f"{field.key} is not None"))), _BLOCK):
+        for holders in blocks(reader.ids(field.on, lift(parse(f"{field.key} is not None"))), BLOCK):
             values = ((r, {f.key: r[f.key] for f in record_type.fields}) for r in reader.by_ids(field.on, holders))
             rows = [(r.id, r.version, {**kept, field.key: None}) for r, kept in values]
-            if self.session.writer().update(field.on, rows, frozenset({field.key})):
-                raise Conflict(f"some {field.on} records were changed by somebody else in between", hint="run it again")
-            self.session.wrote(field.on)
+            self.follow_up().change(field.on, rows, frozenset({field.key}))
 
     def _chosen(self, record_type: RecordType, changes: list[Change], tally: Tally) -> list[Change]:
         """What somebody refers to exists and may be read; before plugins can say anything about it."""

@@ -10,7 +10,7 @@ from uuid import UUID
 
 import attrs
 
-from crmkit.app.blocks import apart, blocks, id_of
+from crmkit.app.blocks import BLOCK, apart, blocks, id_of
 from crmkit.app.by_hand import KEPT, check_by_hand
 from crmkit.app.definitions import DEFINITIONS, stored
 from crmkit.app.finishing import Finishing, conflict
@@ -25,10 +25,7 @@ from crmkit.sdk.change import Change
 from crmkit.store.writer import NewRow
 from crmkit.values import to_micros
 
-__all__ = ["BLOCK", "WritePath"]
-
-BLOCK = 1_000
-"""Records written together: one look-up of references and unique values for each block."""
+__all__ = ["WritePath"]
 
 T = TypeVar("T")
 _NOTHING: Mapping[UUID, Any] = {}
@@ -177,9 +174,9 @@ class WritePath:
             self.session.wrote(type_key)
 
     def change(self, type_key: str, rows: Sequence[tuple[UUID, int, Mapping[str, Any]]], keys: frozenset[str]) -> None:
-        """Updates records, all or none, where it is quiet: id, version, all values, of which ``keys`` are new.
+        """Updates records, all or none, and asks nobody: id, version, all values, of which ``keys`` are new.
 
-        The caller has authorised it. Raises Conflict.
+        The caller has authorised it, and knows that no plugin, rule or custom field has a say. Raises Conflict.
         """
         if rows:
             self._all_current(type_key, self.session.writer().update(type_key, rows, keys))

@@ -62,8 +62,7 @@ class Undo(Command[UndoResult]):
                 hold_definitions(me, alone=True)
                 self._make_room(me, outcome)
                 self._undo(me, DEFINING, ("create", "update"), outcome)
-            gone = frozenset(str(entry.id) for entry in outcome.reverted if entry.type_key == "custom_field")
-            definitions = _Definitions(_left(me, outcome.reverted), _required(me, self.changeset_id), gone)
+            definitions = _definitions(me, self.changeset_id, outcome.reverted) if defining else _Definitions()
             self._undo(me, None, ("create", "update", "delete"), outcome, definitions)
             if defining:
                 self._undo(me, DEFINING, ("delete",), outcome)
@@ -130,9 +129,10 @@ class _Definitions:
     gone: frozenset[str] = frozenset()
 
 
-def _left(me: Any, reverted: Sequence[UndoEntry]) -> Mapping[str, frozenset[str]]:
+def _definitions(me: Any, changeset_id: UUID, reverted: Sequence[UndoEntry]) -> _Definitions:
     ids = [entry.id for entry in reverted if entry.type_key == "custom_field"]
-    return _by_type(me.system_reader.by_ids("custom_field", ids))
+    left = _by_type(me.system_reader.by_ids("custom_field", ids))
+    return _Definitions(left, _required(me, changeset_id), frozenset(map(str, ids)))
 
 
 def _required(me: Any, changeset_id: UUID) -> Mapping[str, frozenset[str]]:
