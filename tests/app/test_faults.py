@@ -20,11 +20,16 @@ def doctor(crm: CRM) -> tuple[str, str]:
     return found.status, found.detail
 
 
-def test_a_deal_in_stages_of_two_pipelines_at_once_is_named(crm: CRM, clock: FakeClock) -> None:
+def two_pipelines(crm: CRM) -> tuple[Any, Any, Any]:
+    """Another pipeline, its stage, and a deal of the first one."""
     with crm.session(ADMIN) as me:
         other = me.pipelines.create(name="续约")
         elsewhere = me.stages.create(pipeline=other, name="商谈", position=0)
-        deal = me.deals.create(name="Rollout", pipeline=me.pipelines.one(name="Sales"))
+        return other, elsewhere, me.deals.create(name="Rollout", pipeline=me.pipelines.one(name="Sales"))
+
+
+def test_a_deal_in_stages_of_two_pipelines_at_once_is_named(crm: CRM, clock: FakeClock) -> None:
+    _, elsewhere, deal = two_pipelines(crm)
     clock.move(days=2)
     with crm.session(ADMIN) as me:
         more = {"stage": elsewhere.id, "position": 0, "kind": "open", "entered": me.now}
@@ -38,10 +43,7 @@ def test_a_deal_in_stages_of_two_pipelines_at_once_is_named(crm: CRM, clock: Fak
 
 
 def test_a_deal_that_went_over_to_another_pipeline_has_a_possible_history(crm: CRM, clock: FakeClock) -> None:
-    with crm.session(ADMIN) as me:
-        other = me.pipelines.create(name="续约")
-        elsewhere = me.stages.create(pipeline=other, name="商谈", position=0)
-        deal = me.deals.create(name="Rollout", pipeline=me.pipelines.one(name="Sales"))
+    other, elsewhere, deal = two_pipelines(crm)
     clock.move(days=2)
     with crm.session(ADMIN) as me:
         me.deals.update(deal, pipeline=other, stage=elsewhere)

@@ -155,8 +155,6 @@ def _check_field(session: Work, values: Mapping[str, Any], record_id: UUID) -> N
 
 def check_dependants(session: Work) -> None:
     """Raises InvalidRecord (``in_use``) for what meant something in the schema and, after a change of it, does not."""
-    reader = session.system_reader
-    roles = {role.id: role.name for role in reader.records("role")}
     problems: list[Problem] = []
 
     def still(what: str, check_it: Callable[[], None]) -> None:
@@ -168,21 +166,32 @@ def check_dependants(session: Work) -> None:
             reason = error.problems[0].message
             problems.append(Problem("in_use", f"{what} would mean nothing: {reason}", hint="change it first"))
 
+    for what, check_it, _ in _relying(session):
+        still(what, check_it)
+    if problems:
+        raise InvalidRecord(problems)
+
+
+def _relying(session: Work) -> Iterator[tuple[str, Callable[[], None], Callable[[], Expr] | None]]:
+    """Everything stored that relies on definitions: what it is, its check, and its condition if it has one."""
+    reader = session.system_reader
+    roles = {role.id: role.name for role in reader.records("role")}
     for grant in reader.records("grant"):
-        still(f"a grant of the role {roles.get(grant.role)}", partial(_check_grant, session, grant))
+        where = None if grant.where is None else partial(from_json, grant.where)
+        yield f"a grant of the role {roles.get(grant.role)}", partial(_check_grant, session, grant), where
     for segment in reader.records("segment"):
-        still(f"the segment {segment.name}", partial(_check_condition, session, from_json, segment.where, segment.on))
+        check_it = partial(_check_condition, session, from_json, segment.where, segment.on)
+        yield f"the segment {segment.name}", check_it, partial(from_json, segment.where)
     for record_type in session.schema.types.values():
         for f in record_type.custom:
             if f.check is not None:
-                what = f"the check of {record_type.key}.{f.key}"
-                still(what, partial(_check_condition, session, parse, f.check, record_type.key))
+                check_it = partial(_check_condition, session, parse, f.check, record_type.key)
+                yield f"the check of {record_type.key}.{f.key}", check_it, partial(parse, f.check)
     for stage in reader.records("stage"):
-        still(f"the stage {stage.name}", partial(_check_required_fields, session, stage.required_fields))
+        yield f"the stage {stage.name}", partial(_check_required_fields, session, stage.required_fields), None
     for gate in reader.records("stage_gate"):
-        still(f"the gate {gate.label or gate.id}", partial(_check_gate, session, gate))
-    if problems:
-        raise InvalidRecord(problems)
+        where = None if gate.where is None else partial(from_json, gate.where)
+        yield f"the gate {gate.label or gate.id}", partial(_check_gate, session, gate), where
 
 
 def _check_grant(session: Work, row: Any) -> None:
@@ -241,29 +250,11 @@ def _check_unnamed(session: Work, change: Change) -> None:
     wanted = fold(before.name)
     problems = [
         Problem("in_use", f"{what} names the tag {before.name}", "name", hint="change it first")
-        for what, condition in _conditions(session)
-        if any(fold(name) == wanted for name in _tags_named(lift(condition)))
+        for what, _, condition in _relying(session)
+        if condition is not None and any(fold(name) == wanted for name in _tags_named(lift(condition())))
     ]
     if problems:
         raise InvalidRecord(problems)
-
-
-def _conditions(session: Work) -> Iterator[tuple[str, Expr]]:
-    """Every condition that is stored, and what it is of."""
-    reader = session.system_reader
-    roles = {role.id: role.name for role in reader.records("role")}
-    for grant in reader.records("grant"):
-        if grant.where is not None:
-            yield f"a grant of the role {roles.get(grant.role)}", from_json(grant.where)
-    for segment in reader.records("segment"):
-        yield f"the segment {segment.name}", from_json(segment.where)
-    for record_type in session.schema.types.values():
-        for f in record_type.custom:
-            if f.check is not None:
-                yield f"the check of {record_type.key}.{f.key}", parse(f.check)
-    for gate in reader.records("stage_gate"):
-        if gate.where is not None:
-            yield f"the gate {gate.label or gate.id}", from_json(gate.where)
 
 
 def _tags_named(lifted: Lifted) -> Iterator[str]:
