@@ -5,16 +5,18 @@ from uuid import UUID
 
 from crmkit.analytics.frame import Frame
 from crmkit.app import facts
-from crmkit.app.asked import check_start
 from crmkit.app.metrics import Metrics
 from crmkit.app.naming import named, pipelines_seen
 from crmkit.app.work import Work
-from crmkit.errors import NotFound
+from crmkit.errors import InvalidQuery, NotFound
 from crmkit.query import Expr
 from crmkit.query.nodes import TRUE
 from crmkit.query.text import parse
 from crmkit.records import Pipeline
+from crmkit.schema.types import Date, DateTime
+from crmkit.store.reader import Reader
 from crmkit.values.rates import Policy, Rates
+from crmkit.values.text import shown
 
 __all__ = ["metrics_of"]
 
@@ -56,8 +58,17 @@ def metrics_of(
     )
     session.reader.check("deal", asked.condition)
     if start != "created_at":
-        check_start(session.reader, start)
+        _check_start(session.reader, start)
     return asked.seeing(())
+
+
+def _check_start(reader: Reader, start: Any) -> None:
+    """Refuse what is no date of deals: InvalidQuery with code ``unknown_field`` or ``not_a_date``."""
+    field = reader.view.binder().column((start,), "deal").field if isinstance(start, str) else None
+    if field is None or not isinstance(field.type, Date | DateTime):
+        raise InvalidQuery(
+            f"{shown(start)} is no date", code="not_a_date", field="start", hint="a Date or DateTime field of deals"
+        )
 
 
 def _chosen(session: Work, known: list[Any], wanted: Any) -> list[Any]:

@@ -41,8 +41,8 @@ from crmkit.analytics.parts import Parts
 from crmkit.analytics.shares import one_of
 from crmkit.analytics.velocity import VelocityTally
 from crmkit.app import facts
-from crmkit.app.asked import check_quotas, quotas_by_user
 from crmkit.app.naming import named, pipelines_seen
+from crmkit.app.quotas import check_quotas, quotas_by_user
 from crmkit.app.sight import covers, reads, where_readable
 from crmkit.app.work import Work
 from crmkit.errors import Denied, NotFound, UsageError

@@ -1,26 +1,15 @@
-"""What metrics are asked with, in the terms of people: whose quota it is, and since when a deal is as old as it is."""
+"""Quotas as people tell them: whose each is, by user, id or e-mail address."""
 
 from collections.abc import Collection, Hashable, Mapping
 from typing import Any
 
 from crmkit.analytics.asked import check_money
-from crmkit.errors import InvalidQuery, NotFound, UsageError
+from crmkit.errors import NotFound, UsageError
 from crmkit.permissions import Actor
-from crmkit.schema.types import Date, DateTime
 from crmkit.store.reader import Reader
 from crmkit.values import Money, fold
-from crmkit.values.text import shown
 
-__all__ = ["check_quotas", "check_start", "quotas_by_user"]
-
-
-def check_start(reader: Reader, start: Any) -> None:
-    """Refuse what is no date of deals: InvalidQuery with code ``unknown_field`` or ``not_a_date``."""
-    field = reader.view.binder().column((start,), "deal").field if isinstance(start, str) else None
-    if field is None or not isinstance(field.type, Date | DateTime):
-        raise InvalidQuery(
-            f"{shown(start)} is no date", code="not_a_date", field="start", hint="a Date or DateTime field of deals"
-        )
+__all__ = ["check_quotas", "quotas_by_user"]
 
 
 def check_quotas(quotas: Any, team_quota: Any) -> None:
