@@ -9,7 +9,7 @@ from crmkit.analytics.facts import DealFact, Spell, StageFact
 from crmkit.analytics.frame import Frame
 from crmkit.values import from_micros, to_micros
 
-__all__ = ["Fault", "every_fault_of", "faults_of", "find_faults", "in_time"]
+__all__ = ["Fault", "by_deal", "every_fault_of", "faults_of", "find_faults", "in_time"]
 
 
 @attrs.frozen(order=False)
@@ -37,14 +37,12 @@ def find_faults(
     through. Takes as long as sorting the spells of each deal.
     """
     known = {stage.id for stage in stages}
-    by_deal: dict[Hashable, list[Spell]] = {}
-    for spell in spells:
-        by_deal.setdefault(spell.deal, []).append(spell)
+    of_deals = by_deal(spells)
     found: dict[tuple[Hashable, str], Fault] = {}
     for deal in deals:
-        for fault in faults_of(deal, in_time(by_deal.pop(deal.id, ())), known, frame):
+        for fault in faults_of(deal, in_time(of_deals.pop(deal.id, ())), known, frame):
             found[fault.deal, fault.code] = fault
-    for id_ in by_deal:
+    for id_ in of_deals:
         found[id_, "unknown_deal"] = Fault(id_, "unknown_deal", f"there are spells of deal {id_}, and no such deal")
     return tuple(sorted(found.values(), key=lambda fault: (repr(fault.deal), fault.code)))
 
@@ -106,6 +104,14 @@ def _at_once(spells: list[tuple[int, float, Spell]]) -> Iterator[tuple[str, str]
             yield code, f"is or was in the stages {holder.stage} and {spell.stage} at once"
         if left > until:
             until, holder = left, spell
+
+
+def by_deal(spells: Iterable[Spell]) -> dict[Hashable, list[Spell]]:
+    """The spells of each deal, as they come."""
+    found: dict[Hashable, list[Spell]] = {}
+    for spell in spells:
+        found.setdefault(spell.deal, []).append(spell)
+    return found
 
 
 def in_time(spells: Iterable[Spell]) -> list[Spell]:

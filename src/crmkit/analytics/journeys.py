@@ -7,7 +7,7 @@ from operator import attrgetter
 import attrs
 
 from crmkit.analytics.facts import DealFact, Spell, StageFact
-from crmkit.analytics.faults import Fault, faults_of, in_time
+from crmkit.analytics.faults import Fault, by_deal, faults_of, in_time
 from crmkit.analytics.frame import Frame
 
 __all__ = ["IMPOSSIBLE", "UNREADABLE", "Journey", "Journeys", "journey", "together"]
@@ -55,10 +55,8 @@ class Journeys:
         """Of plain facts in any order. Spells of deals that are not there are no part of it."""
         stages = tuple(stages)
         known = {stage.id for stage in stages}
-        by_deal: dict[Hashable, list[Spell]] = {}
-        for spell in spells:
-            by_deal.setdefault(spell.deal, []).append(spell)
-        each = [journey(deal, by_deal.get(deal.id, ()), known, frame) for deal in deals]
+        of_deals = by_deal(spells)
+        each = [journey(deal, of_deals.get(deal.id, ()), known, frame) for deal in deals]
         return cls(each, stages, frame)
 
     def __iter__(self) -> Iterator[Journey]:
