@@ -83,6 +83,14 @@ def test_a_hook_that_wraps_others_is_refused_when_the_crm_is_made() -> None:
 # ------------------------------------------------------------------------------------------------------------- in place
 
 
+def test_a_hook_that_was_not_marked_is_refused_instead_of_never_called() -> None:
+    class Unmarked:
+        def crmkit_before_change(self, changes: Any) -> None: ...
+
+    with pytest.raises(PluginError, match=r"crmkit_before_change is not marked with @hookimpl"):
+        CRM("sqlite://", plugins=[Unmarked()])
+
+
 def test_values_are_changed_by_amending_and_never_in_place(open_crm: Callable[..., CRM], url: str) -> None:
     """What a plugin wrote into them would be stored without having been validated."""
 

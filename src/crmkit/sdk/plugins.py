@@ -48,6 +48,10 @@ class Plugins:
         for caller in self._manager.get_hookcallers(plugin) or ():
             if any(impl.wrapper or impl.hookwrapper for impl in caller.get_hookimpls() if impl.plugin is plugin):
                 raise PluginError(f"plugin {name!r} wraps {caller.name}, and hooks are not wrapped", code="bad_plugin")
+        for hook in vars(self._manager.hook):
+            method = getattr(plugin, hook, None)
+            if callable(method) and self._manager.parse_hookimpl_opts(plugin, hook) is None:
+                raise PluginError(f"plugin {name!r}: {hook} is not marked with @hookimpl", code="bad_plugin")
 
     @property
     def names(self) -> tuple[str, ...]:
