@@ -108,7 +108,7 @@ class Finishing:
             by_row[amended.row] = attrs.evolve(original, values={**original.values, **parsed}, given=given)
 
     def _checked(self, record_type: RecordType, changes: list[Change], tally: Tally) -> list[Change]:
-        """Definitions mean something, and the validation expressions of custom fields hold."""
+        """Definitions mean something, and the validation expressions of fields hold."""
         session = self.session
         if record_type.key in DEFINITIONS:
             changes = _sifted(changes, tally, lambda change: check_definition(session, change))

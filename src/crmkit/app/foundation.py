@@ -7,8 +7,11 @@ from uuid import UUID
 from sqlalchemy import URL, Engine
 
 from crmkit.app.loading import POLICY_TYPES, SCHEMA_TYPES, TenantSchema, load_actor, load_rules, load_schema
-from crmkit.errors import UnknownActor
+from crmkit.errors import InvalidDefinition, InvalidQuery, UnknownActor
 from crmkit.permissions import ACTIONS, Actions, Actor, Policy, Rule
+from crmkit.query.bind import Binder
+from crmkit.query.lift import lift
+from crmkit.query.text import parse
 from crmkit.records import BUILTIN_RECORDS
 from crmkit.schema import FieldType, Record, Schema, record_type_of
 from crmkit.schema.types.registry import field_types
@@ -61,7 +64,7 @@ class Foundation:
             *BUILTIN_RECORDS,
             *self.plugins.collect("crmkit_record_types"),
         )
-        self.declared = Schema.of(record_type_of(record) for record in self.record_classes)
+        self.declared = _meaningful(Schema.of(record_type_of(record) for record in self.record_classes))
         self.actions: Actions = ACTIONS.with_(*self.plugins.collect("crmkit_actions"))
         self.tables = Tables(self.declared)
         self.database = Database(target, tables=self.tables, synchronous=synchronous, audit=audit)
@@ -128,3 +131,17 @@ class Foundation:
     def listeners(self, hook: str, type_key: str) -> tuple[str, ...]:
         """The plugins that implement a hook and listen to the record type."""
         return self.shelf.get(("listeners", hook, type_key), lambda: self.plugins.listening(hook, type_key))
+
+
+def _meaningful(declared: Schema) -> Schema:
+    """The schema. Raises InvalidDefinition if the check of a declared field means nothing in it."""
+    binder = Binder(declared)
+    for record_type in declared.types.values():
+        for f in record_type.fields:
+            if f.check is not None:
+                try:
+                    binder.bind(lift(parse(f.check)).shape, record_type.key)
+                except InvalidQuery as error:
+                    place = f"{record_type.key}.{f.key}"
+                    raise InvalidDefinition(f"the check of {place}: {error}", code="bad_check", field=f.key) from error
+    return declared

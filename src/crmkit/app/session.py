@@ -113,7 +113,6 @@ class Session(Work):
         """
         self.crm.actions.checked(action)
         type_key, row = self._row(record)
-        self.crm.actions.checked(action)
         world = StoredWorld(self.system_reader)
         return explain(self.policy, type_key, action, row, world, self.view.moment, self.tenant_schema.segment)
 

@@ -354,16 +354,22 @@ class Work:
 
         Raises NotFound.
         """
-        found = self.changesets.get(self.unit, parse_id(changeset_id))
+        found = self._recorded(changeset_id)
         if self.policy.unlimited or found.actor_id == self.actor.id or any(True for _ in self.changes_of(found)):
             return found
         raise NotFound(f"there is no changeset {found.id}", code="unknown_changeset")
 
     def changes_of(self, changeset_id: UUID | Changeset) -> Iterator[RecordChange]:
         """What a changeset did to each record, as the actor may see it. Raises NotFound."""
-        wanted = changeset_id.id if isinstance(changeset_id, Changeset) else parse_id(changeset_id)
-        self.changesets.get(self.unit, wanted)
-        return self.history().changes(wanted)
+        wanted = changeset_id.id if isinstance(changeset_id, Changeset) else changeset_id
+        return self.history().changes(self._recorded(wanted).id)
+
+    def _recorded(self, changeset_id: UUID | str) -> Changeset:
+        """The changeset, if it was there at the instant the session reads. Raises NotFound."""
+        found = self.changesets.get(self.unit, parse_id(changeset_id))
+        if self.as_of is not None and found.recorded_at > self.as_of:
+            raise NotFound(f"there was no changeset {found.id} yet", code="unknown_changeset")
+        return found
 
     @property
     def now(self) -> datetime:
@@ -420,10 +426,10 @@ class Work:
         return [*singles, *(tuple(record_type.by_key[key] for key in keys) for keys in record_type.unique)]
 
     def checks(self, type_key: str) -> Sequence[tuple[Field, Lifted]]:
-        """The validation expressions of the type's custom fields."""
+        """The validation expressions of the type's fields."""
         return self.crm.shelf.get(
             ("checks", self.tenant_schema.token, type_key),
-            lambda: tuple((f, lift(parse(f.check))) for f in self.type_of(type_key).custom if f.check),
+            lambda: tuple((f, lift(parse(f.check))) for f in self.type_of(type_key).fields if f.check),
         )
 
     def listeners(self, hook: str, type_key: str) -> Iterable[str]:
@@ -461,14 +467,15 @@ class Work:
             view = attrs.evolve(view, guard=HistoryRights(self.policy))
         forms = (self.forms if trusted else self.forms.as_they_were()).without(self.changeset_id, vacated)
         versions = self.reading(attrs.evolve(view, reading="versions", at=None, forms=forms))
-        return History(self.unit, self.changesets, versions)
+        return History(self.unit, self.changesets, versions, self.as_of)
 
     def log(self, limit: int = 50) -> list[Changeset]:
         """Changesets in which the actor may see a change, latest first, of the latest 1,000. Raises InvalidQuery."""
         if type(limit) is not int or limit < 0:
             raise InvalidQuery(f"{shown(limit)} is not a number of changesets", code="bad_limit")
         history = self.history()
-        seen = (c for c in self.changesets.latest(self.unit, _LOG) if any(True for _ in history.changes(c.id)))
+        latest = self.changesets.latest(self.unit, _LOG, self.as_of)
+        seen = (c for c in latest if any(True for _ in history.changes(c.id)))
         return list(islice(seen, min(limit, _LOG)))
 
     def find(self, record_id: UUID | str) -> RecordType:

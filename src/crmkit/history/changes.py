@@ -1,6 +1,7 @@
 """What a changeset did to each record, and every version a record has had, as the reader's rights allow."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
 from itertools import groupby, islice, zip_longest
 from typing import Any
 from uuid import UUID
@@ -99,11 +100,15 @@ def _held(record: Any, key: str) -> Any:
 
 @attrs.frozen
 class History:
-    """Reads history through one unit of work; ``versions`` is a reader of every version there is."""
+    """Reads history through one unit of work; ``versions`` is a reader of every version there is.
+
+    Where the session reads the past, a timeline ends at its instant, ``until``.
+    """
 
     unit: Unit
     changesets: Changesets
     versions: Reader
+    until: datetime | None = None
 
     def changes(self, changeset_id: UUID, wanted: Callable[[str], bool] = lambda _: True) -> Iterator[RecordChange]:
         """What the changeset did to each record, by type and id, of the record types that are wanted.
@@ -135,6 +140,9 @@ class History:
                 for change in self._changes_of(type_key, block, found):
                     yield change, now.get(change.id)
 
+    def _happened(self, recorded: Changeset | Record) -> bool:
+        return self.until is None or recorded.recorded_at <= self.until
+
     def _touched(self, changeset_id: UUID, wanted: Callable[[str], bool]) -> Iterator[tuple[str, Iterator[Touched]]]:
         touched = (t for t in self.changesets.touched(self.unit, changeset_id, wanted) if wanted(t.type_key))
         for type_key, group in groupby(touched, key=lambda t: t.type_key):
@@ -153,7 +161,8 @@ class History:
     def timeline(self, type_key: str, record_id: UUID) -> list[Version]:
         """The versions of one record and its deletions, oldest first, as far as the reader may see them."""
         record_type = self.versions.view.schema.type(type_key)
-        records = sorted(self.versions.by_ids(type_key, [record_id]), key=lambda r: r.version)
+        known: Iterable[Any] = self.versions.by_ids(type_key, [record_id])
+        records = sorted((r for r in known if self._happened(r)), key=lambda r: r.version)
         if not records:
             return []
         endings = self.changesets.endings(self.unit, record_type, record_id)
@@ -174,7 +183,7 @@ class History:
             ending = endings.get(record.version)
             # A version that ended without the next one being made at once was deleted, even if it came back later.
             gap = successor is None or (successor.version == record.version + 1 and successor.changeset_id != ending)
-            if ending is not None and gap:
+            if ending is not None and gap and self._happened(changesets[ending]):
                 lost = differences(record_type, record, None)
                 timeline.append(Version(record, changesets.get(ending), lost, deleted=True))
                 before = None

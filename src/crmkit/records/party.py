@@ -58,4 +58,4 @@ class AccountContact(Record):
     contact: UUID = field(Reference("contact", back="employers"))
     label: str | None = field(Text(max_length=100), default=None)
     since: date | None = field(Date(), default=None)
-    until: date | None = field(Date(), default=None)
+    until: date | None = field(Date(), default=None, check="since <= until")

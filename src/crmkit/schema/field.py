@@ -78,7 +78,7 @@ class Field:
     slot: str | None = attrs.field(default=None, validator=_slot)
     unique_slot: str | None = attrs.field(default=None, validator=_slot)
     check: str | None = None
-    """A validation expression in text form that every record must meet (custom fields)."""
+    """A validation expression in text form that every record must meet."""
 
     def label(self, language: str = "en") -> str:
         """The field's label for people."""

@@ -41,14 +41,16 @@ def field(
     unique: bool = False,
     indexed: bool = False,
     sensitive: bool = False,
+    check: str | None = None,
 ) -> Any:
     """A field of a declared record type; without ``default`` it is required.
 
     ``label`` is English, or a mapping of languages to labels. ``unique`` holds within the tenant, by the type's
-    compare part. ``sensitive`` fields need the action ``see_sensitive``.
+    compare part. ``sensitive`` fields need the action ``see_sensitive``. ``check`` is a condition in text form that
+    every record must meet when it is written; one that is unknown for want of a value passes.
     """
     labels = {"en": label} if isinstance(label, str) and label else (label or {})
-    options = {"labels": labels, "unique": unique, "indexed": indexed, "sensitive": sensitive}
+    options = {"labels": labels, "unique": unique, "indexed": indexed, "sensitive": sensitive, "check": check}
     return attrs.field(default=default, metadata={_SPEC: (type, options)})
 
 

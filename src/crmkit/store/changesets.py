@@ -20,6 +20,7 @@ from crmkit.values import from_micros, to_micros
 
 __all__ = ["Changeset", "Changesets", "Touched"]
 
+_EVER = 2**63 - 1
 _COLUMNS = (
     "id",
     "actor_id",
@@ -128,19 +129,20 @@ class Changesets:
         key = self.codec.id_in(changeset_id)
         return self._read(unit, "undone", lambda: table.c["undoes_id"] == bindparam("id"), id=key)
 
-    def latest(self, unit: Unit, limit: int = 50) -> list[Changeset]:
-        """The latest changesets, latest first."""
+    def latest(self, unit: Unit, limit: int = 50, until: datetime | None = None) -> list[Changeset]:
+        """The latest changesets, or those that were the latest at an instant, latest first."""
         table = self.tables.system.changeset
         statement = self.prepared(
             "latest",
             lambda: (
                 select(*(table.c[name] for name in _COLUMNS))
-                .where(table.c["tenant_id"] == tenant_param())
+                .where(table.c["tenant_id"] == tenant_param(), table.c["recorded_at"] <= bindparam("until"))
                 .order_by(table.c["recorded_at"].desc(), table.c["id"].desc())
                 .limit(bindparam("size"))
             ),
         )
-        return [self._changeset(row) for row in unit.read(statement, {"tenant": self.tenant_id, "size": limit})]
+        binds = {"tenant": self.tenant_id, "size": limit, "until": _EVER if until is None else to_micros(until)}
+        return [self._changeset(row) for row in unit.read(statement, binds)]
 
     def extent(self, unit: Unit, changeset_id: UUID) -> dict[str, tuple[int, int]]:
         """Of each declared type, how many versions a changeset made and how many it ended."""
