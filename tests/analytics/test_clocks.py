@@ -60,35 +60,35 @@ def test_an_edited_old_deal_is_not_rotten() -> None:
     waited = idle(NOW - timedelta(days=1), FRAME)
     assert age(deal, FRAME) == timedelta(days=100)
     assert dwell(deal, spells, "fit", FRAME).current == timedelta(days=60)
-    assert is_rotten(waited, FIT) is False
+    assert is_rotten(waited, FIT.idle_days) is False
 
 
 def test_a_young_deal_may_be_rotten() -> None:
     """Imported today with a last contact of last month."""
     deal, _ = journey("a", ("new", 100))
     assert age(deal, FRAME) == timedelta(0)
-    assert is_rotten(idle(NOW - timedelta(days=30), FRAME), NEW) is True
+    assert is_rotten(idle(NOW - timedelta(days=30), FRAME), NEW.idle_days) is True
 
 
 @pytest.mark.parametrize(("seconds", "rotten"), [(-1, False), (0, True), (1, True)])
 def test_a_deal_is_rotten_from_the_very_second_its_days_are_over(seconds: int, rotten: bool) -> None:
     waited = idle(NOW - timedelta(days=7, seconds=seconds), FRAME)
-    assert is_rotten(waited, FIT) is rotten
+    assert is_rotten(waited, FIT.idle_days) is rotten
 
 
 def test_whether_a_deal_is_rotten_cannot_be_said_without_a_contact_or_a_threshold() -> None:
     assert idle(None, FRAME) is None
-    assert is_rotten(None, NEW) is None
-    assert is_rotten(timedelta(days=900), BID) is None
+    assert is_rotten(None, NEW.idle_days) is None
+    assert is_rotten(timedelta(days=900), BID.idle_days) is None
 
 
 def test_a_threshold_of_no_days_is_over_at_once() -> None:
-    assert is_rotten(timedelta(0), attrs.evolve(NEW, idle_days=0)) is True
+    assert is_rotten(timedelta(0), 0) is True
 
 
 def test_a_negative_threshold_is_refused() -> None:
     with pytest.raises(UsageError) as refusal:
-        is_rotten(timedelta(0), attrs.evolve(NEW, idle_days=-1))
+        is_rotten(timedelta(0), -1)
     assert refusal.value.code == "bad_idle_days"
 
 

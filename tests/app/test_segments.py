@@ -606,6 +606,36 @@ def test_a_call_about_one_deal_is_one_with_the_account_and_not_about_its_other_d
         assert me.segments.worklist(one_euro, on="account") == ()
 
 
+def test_the_last_contact_of_a_deal_is_one_instant_wherever_it_is_asked_for(crm: CRM, clock: FakeClock) -> None:
+    euro = Money(1, "EUR")
+    with crm.session(ADMIN) as me:
+        core = account(me, "Core")
+        deal = me.deals.create(name="d", account=core, amount=euro)
+        me.deals.create(name="旁", account=core, amount=euro)
+        called = clock.now()
+        me.activities.create(kind="call", subject="x", account=core, at=called)
+    clock.move(days=2)
+    with crm.session(ADMIN) as me:
+        planned = me.activities.create(
+            kind="call", subject="x", deal=deal, account=core, at=clock.now(), due_at=clock.now()
+        )
+    clock.move(days=2)
+    with crm.session(ADMIN) as me:
+        assert contacts(me) == {"d": (called, called), "旁": (called, called)}
+        done = me.activities.complete(planned).done_at
+        assert me.deals.clocks(deal).last_contact == done
+    clock.move(days=2)
+    with crm.session(ADMIN) as me:
+        assert contacts(me) == {"d": (done, done), "旁": (called, called)}
+        assert [d.name for d in me.segments.under_followed(euro, days=3)] == ["旁"]
+
+
+def contacts(me: Any) -> dict[str, tuple[datetime | None, datetime | None]]:
+    """The last contact of each deal, by its clocks and on the worklist."""
+    listed = me.segments.worklist(Money(1, "EUR"), days=1)
+    return {i.record.name: (me.deals.clocks(i.record).last_contact, i.last_contact) for i in listed}
+
+
 def test_the_worklist_is_of_what_is_worth_much_and_forgotten(crm: CRM, clock: FakeClock) -> None:
     now = clock.now()
     with crm.session(ADMIN) as me:

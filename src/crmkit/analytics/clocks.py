@@ -11,7 +11,7 @@ from fractions import Fraction
 
 import attrs
 
-from crmkit.analytics.facts import DealFact, Spell, StageFact
+from crmkit.analytics.facts import DealFact, Spell
 from crmkit.analytics.frame import Frame
 from crmkit.errors import InvalidValue, UsageError
 from crmkit.values import to_micros
@@ -75,17 +75,17 @@ def idle(last_contact: datetime | None, frame: Frame) -> timedelta | None:
     return None if last_contact is None else elapsed(last_contact, frame.as_of)
 
 
-def is_rotten(idle: timedelta | None, stage: StageFact) -> bool | None:
-    """Whether a deal has been idle for the stage's ``idle_days`` or longer (Pipedrive's rotting).
+def is_rotten(idle: timedelta | None, idle_days: int | None) -> bool | None:
+    """Whether a deal has been idle for its stage's ``idle_days`` or longer (Pipedrive's rotting).
 
     None where it cannot be said: the stage states no days, or there never was a contact. Age and dwell play no part.
     Raises UsageError with code ``bad_idle_days`` for a number below 0.
     """
-    if stage.idle_days is None or idle is None:
+    if idle_days is None or idle is None:
         return None
-    if stage.idle_days < 0:
+    if idle_days < 0:
         raise UsageError("a stage cannot wait less than no days", code="bad_idle_days", hint="state 0 or more")
-    return idle >= timedelta(days=stage.idle_days)
+    return idle >= timedelta(days=idle_days)
 
 
 def days_of(time: timedelta) -> Fraction:

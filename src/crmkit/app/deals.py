@@ -9,11 +9,10 @@ from uuid import UUID
 import attrs
 
 from crmkit.app.collection import Collection
-from crmkit.app.query import Query
-from crmkit.query.nodes import F
+from crmkit.app.last_contact import last_contact
 from crmkit.records import Deal, Pipeline, Stage, StageInterval
 from crmkit.schema.types import Reference
-from crmkit.segments.worklist import contacted, last_contact
+from crmkit.segments.worklist import about_deal
 
 if TYPE_CHECKING:
     from datetime import date
@@ -75,8 +74,8 @@ class Deals(Collection[Deal]):
         return tuple(interval if worth else _without_amount(interval) for interval in ordered)
 
     def clocks(self, deal: Deal | UUID | str) -> Clocks:
-        """Age, dwell and idle time of the deal now. Contacts are calls, e-mails and meetings that happened, of which
-        the actor may read. Raises NotFound.
+        """Age, dwell and idle time of the deal now. Contacts are calls, e-mails and meetings that happened, about the
+        deal or with its account, of which the actor may read. Raises NotFound.
         """
         from crmkit.analytics import clocks
         from crmkit.analytics.facts import DealFact, Spell
@@ -87,10 +86,9 @@ class Deals(Collection[Deal]):
         fact = DealFact(id=found.id, outcome=found.outcome, created_at=found.created_at)  # type: ignore[arg-type]
         spells = [Spell(deal=i.deal, stage=i.stage, entered=i.entered, left=i.left) for i in self.intervals(found)]
         dwell = clocks.dwell(fact, spells, found.stage, frame)
-        contact = self._last_contact(found.id)
+        contact = last_contact(me, about_deal(found.id, found.account))
         idle = clocks.idle(contact, frame)
-        stage: Any = me.system_reader.get("stage", found.stage) if found.stage is not None else None
-        patience = None if stage is None else stage.idle_days
+        stage: Any = None if found.stage is None else me.system_reader.get("stage", found.stage)
         return Clocks(
             age=clocks.age(fact, frame),
             current=dwell.current,
@@ -99,13 +97,8 @@ class Deals(Collection[Deal]):
             cumulative=dwell.cumulative,
             idle=idle,
             last_contact=contact,
-            rotten=None if patience is None or idle is None else idle >= timedelta(days=patience),
+            rotten=clocks.is_rotten(idle, None if stage is None else stage.idle_days),
         )
-
-    def _last_contact(self, deal: UUID) -> datetime | None:
-        me = self.session
-        activities = Query[Any](me, me.type_of("activity")).where(contacted(), F.deal == deal)
-        return last_contact(activities.order_by(-F.at).limit(1))
 
 
 def _without_amount(interval: StageInterval) -> StageInterval:

@@ -15,6 +15,7 @@ from crmkit.analytics.frame import Frame
 from crmkit.analytics.journeys import Journey, journey, together
 from crmkit.analytics.response import AttemptFact, LeadFact
 from crmkit.query.lift import Lifted
+from crmkit.segments.worklist import CONTACTS, contact_instant
 from crmkit.store.reader import Reader
 from crmkit.values import zone
 
@@ -31,9 +32,7 @@ __all__ = [
 ]
 
 _CATEGORIES: Mapping[str, Any] = {"open": "pipeline", "won": "closed"}
-_ATTEMPTS = ("call", "email", "meeting")
-"""The kinds of activities by which a person turns to a lead."""
-ATTEMPT_FIELDS = ("lead", "kind", "at", "done_at", "direction", "automatic")
+ATTEMPT_FIELDS = ("lead", "kind", "at", "due_at", "done_at", "direction", "automatic")
 """What is read of activities."""
 
 
@@ -148,9 +147,8 @@ def attempts(reader: Reader, where: Lifted) -> Iterator[AttemptFact]:
     """
     for block in reader.stream("activity", where):
         for activity in block:
-            at = activity.done_at or activity.at
-            planned = activity.due_at is not None and activity.done_at is None
-            if activity.lead is not None and activity.kind in _ATTEMPTS and at is not None and not planned:
+            at = contact_instant(activity)
+            if activity.lead is not None and activity.kind in CONTACTS and at is not None:
                 outbound = activity.direction != "inbound"
                 yield AttemptFact(lead=activity.lead, at=at, automatic=activity.automatic, outbound=outbound)
 

@@ -17,6 +17,7 @@ from crmkit.app.commands.segment import (
     Watch,
     find_segment,
 )
+from crmkit.app.last_contact import last_contact
 from crmkit.app.loading import load_schema
 from crmkit.app.outcomes import Raising
 from crmkit.app.query import Query
@@ -31,7 +32,7 @@ from crmkit.query.nodes import TRUE, Expr, holds
 from crmkit.records import Segment
 from crmkit.schema import Record
 from crmkit.segments.rfm import CutPoints, Purchases, Score, cut_points, monetary, scores, won_deals
-from crmkit.segments.worklist import WorkItem, contacted, last_contact, open_in, stake, under_followed
+from crmkit.segments.worklist import WorkItem, about_account, about_deal, open_in, stake, under_followed
 from crmkit.values import Money, to_micros
 
 __all__ = ["Overlap", "Segments", "SizeAt"]
@@ -202,7 +203,7 @@ class Segments(Collection[Segment]):
         first = query.limit(size)
         if on == "deal":
             deals = list(first)
-            return tuple(WorkItem(d, d.amount, self._last_contact(F.deal == d.id, d.account)) for d in deals)
+            return tuple(WorkItem(d, d.amount, last_contact(self.session, about_deal(d.id, d.account))) for d in deals)
         records = list(query)
         ids = {record.id for record in records}
         mine: dict[UUID, list[Any]] = {}
@@ -213,12 +214,7 @@ class Segments(Collection[Segment]):
                     mine.setdefault(deal.account, []).append(deal)
         staked = [(stake(mine[record.id], at_least.currency), record) for record in records]
         ranked = sorted(staked, key=lambda pair: (-pair[0].amount, pair[1].name, pair[1].id))[:size]
-        return tuple(WorkItem(r, v, self._last_contact(F.deal.account == r.id, r.id)) for v, r in ranked)
-
-    def _last_contact(self, about: Expr, account: UUID | None) -> datetime | None:
-        either = about if account is None else about | (F.account == account)
-        found = Query[Any](self.session, self.session.type_of("activity")).where(contacted(), either)
-        return last_contact(found.order_by(-F.at).limit(1))
+        return tuple(WorkItem(r, v, last_contact(self.session, about_account(r.id))) for v, r in ranked)
 
     # --------------------------------------------------------------------------------------------------------- the past
 

@@ -2,6 +2,7 @@
 
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 import attrs
 
@@ -12,7 +13,17 @@ from crmkit.records import Deal
 from crmkit.values import Money
 from crmkit.values.text import shown
 
-__all__ = ["CONTACTS", "WorkItem", "contacted", "under_followed"]
+__all__ = [
+    "CONTACTS",
+    "WorkItem",
+    "about_account",
+    "about_deal",
+    "contact_instant",
+    "contacted",
+    "open_in",
+    "stake",
+    "under_followed",
+]
 
 CONTACTS = ("call", "meeting", "email")
 """The activities that are contacts, unless a machine sent them."""
@@ -30,11 +41,32 @@ class WorkItem:
 def contacted(days: int | None = None) -> Expr:
     """Activities that count as a contact: a call, a meeting, an e-mail that has happened and was not automatic.
 
-    One that is due has happened once it is done. With ``days``, within that many calendar days.
+    It happened when it was done, or else, unless it is still due, when it says (:func:`contact_instant`). With
+    ``days``, within that many calendar days.
     """
-    done = F.due_at.is_null() | F.done_at.not_null()
-    happened = all_of((F.kind.is_in(CONTACTS), F.automatic == False, F.at <= now, done))  # noqa: E712 - a condition
-    return happened if days is None else all_of((happened, F.at >= days_ago(days)))
+    done = F.done_at.not_null() if days is None else F.done_at >= days_ago(days)
+    noted = all_of((F.done_at.is_null(), F.due_at.is_null(), F.at <= now))
+    if days is not None:
+        noted = all_of((noted, F.at >= days_ago(days)))
+    return all_of((F.kind.is_in(CONTACTS), F.automatic == False, done | noted))  # noqa: E712 - a condition
+
+
+def contact_instant(activity: Any) -> datetime | None:
+    """When an activity happened; None for one that is due and not done, and for one that does not say."""
+    if activity.done_at is not None or activity.due_at is not None:
+        return activity.done_at  # type: ignore[no-any-return]
+    return activity.at  # type: ignore[no-any-return]
+
+
+def about_deal(deal: UUID, account: UUID | None) -> Expr:
+    """The activities about a deal, or about its account and no deal."""
+    own = F.deal == deal
+    return own if account is None else own | ((F.account == account) & F.deal.is_null())
+
+
+def about_account(account: UUID) -> Expr:
+    """The activities about an account or one of its deals."""
+    return (F.account == account) | (F.deal.account == account)
 
 
 def under_followed(on: str, at_least: Money, days: int) -> Expr:
@@ -54,7 +86,7 @@ def under_followed(on: str, at_least: Money, days: int) -> Expr:
         raise InvalidQuery(f"{shown(days)} is not a number of days", code="bad_days", field="days", hint="such as 30")
     recently = contacted(days)
     if on == "deal":
-        touched = (F.activities.none(recently), ~F.account.activities.any(recently))
+        touched = (F.activities.none(recently), ~F.account.activities.any(recently & F.deal.is_null()))
         return all_of((F.outcome == "open", F.amount >= at_least, *touched))
     quiet = (F.activities.none(recently), F.deals.none(F.activities.any(recently)))
     return all_of((F.deals.amount.sum(open_in(at_least.currency)) >= at_least, *quiet))
@@ -69,8 +101,3 @@ def stake(deals: list[Deal], currency: str) -> Money:
     """What the deals come to in the currency."""
     amounts = [d.amount.amount for d in deals if d.amount is not None and d.amount.currency == currency]
     return Money(sum(amounts), currency)
-
-
-def last_contact(found: Any) -> datetime | None:
-    """When the latest of the activities was."""
-    return max((a.at for a in found if a.at is not None), default=None)
