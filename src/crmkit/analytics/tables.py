@@ -4,7 +4,7 @@ Each function answers for the deals that the reader's actor may read and that me
 tally of the single facts. ``where`` is a condition on deals.
 """
 
-from collections.abc import Hashable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from datetime import date, timedelta
 from typing import Any
 
@@ -39,6 +39,7 @@ from crmkit.analytics.win_curve import ClosingTally
 from crmkit.analytics.win_rate import Counting, WinTally
 from crmkit.errors import InvalidQuery
 from crmkit.query.lift import Lifted
+from crmkit.store.lists import LISTED, among, list_width, listed
 from crmkit.store.plans import Draft, Plan
 from crmkit.store.reader import Reader
 from crmkit.values import Money, Period, from_days, from_micros, to_days, to_micros, zone
@@ -50,9 +51,6 @@ MAX_STAGES = 60
 
 _SOME_DAY = date(2000, 1, 1)
 _ONWARD = ("open", "won")
-_LISTED = 512
-_NAMES = tuple(f"deal{i}" for i in range(_LISTED))
-_LISTS: tuple[Any, ...] = tuple(bindparam(name) for name in _NAMES)
 
 
 def outcomes(
@@ -194,8 +192,8 @@ def reached(
             on = None if outcome == "open" else _day(key.get("closed_on"))
             counts.add(outcome, mask or 0, key.get("top"), n, _totals(key["currency"], on, n, *sums))
     tally = FunnelTally(steps=counts.steps, n=counts.n, excluded=excluded)
-    for start in range(0, len(odd), _LISTED):
-        deals, history = _one_by_one(reader, where, ranked, odd[start : start + _LISTED])
+    for start in range(0, len(odd), LISTED):
+        deals, history = _one_by_one(reader, where, ranked, odd[start : start + LISTED])
         known = Journeys.of(deals, history, stages, frame)
         tally += funnel.tally(known, reaching=reaching, order=order, period=period)
     return tally
@@ -211,7 +209,7 @@ def spells(
         draft = Draft(reader.view, "deal")
         # A list of ids rather than a join, which no database can do well on the two arms each side has in the past.
         readable = select(identity(draft)).select_from(draft.source.selectable).where(*draft.conditions(where))
-        return draft.finish(reader.database, _spells(draft, many, readable))
+        return draft.finish(reader.database, _spells(draft, many, lambda deal: deal.in_(readable)))
 
     plan = reader.shelf.get(reader.view.key("metric", ("spells", many), where.shape), make)
     parameters = {**reader.view.parameters(plan, where.values), **_stage_binds(reader, stages or ())}
@@ -223,23 +221,24 @@ def _one_by_one(
     reader: Reader, where: Lifted, stages: Sequence[StageFact], ids: Sequence[Any]
 ) -> tuple[list[DealFact], list[Spell]]:
     """Some deals, and their intervals in these stages."""
+    width = list_width(reader.view.codec, len(ids))
 
     def deals() -> Plan:
         draft = Draft(reader.view, "deal")
         # They were found by the condition just now; with it SQLite would go through all that meet it.
-        return draft.finish(reader.database, _deals(draft, [*draft.source.conditions, identity(draft).in_(_LISTS)]))
+        chosen = among(identity(draft), "deal", width)
+        return draft.finish(reader.database, _deals(draft, [*draft.source.conditions, chosen]))
 
     def history() -> Plan:
         draft = Draft(reader.view, "deal")
-        return draft.finish(reader.database, _spells(draft, len(stages), _LISTS))
+        return draft.finish(reader.database, _spells(draft, len(stages), lambda deal: among(deal, "deal", width)))
 
-    # The list is filled up with its last id, so that there is one statement for any number of deals.
-    listed = {name: ids[min(i, len(ids) - 1)] for i, name in enumerate(_NAMES)}
-    binds = {**_stage_binds(reader, stages), **listed}
+    chosen = listed("deal", ids, width)
+    binds = {**_stage_binds(reader, stages), **chosen}
     id_out = reader.view.codec.id_out
     return (
-        [_fact(row, id_out) for row in _rows(reader, "odd deals", where, deals, listed)],
-        [_spell(row, id_out) for row in _rows(reader, ("odd spells", len(stages)), where, history, binds)],
+        [_fact(row, id_out) for row in _rows(reader, ("odd deals", width), where, deals, chosen)],
+        [_spell(row, id_out) for row in _rows(reader, ("odd spells", width, len(stages)), where, history, binds)],
     )
 
 
@@ -371,13 +370,13 @@ def _stays(draft: Draft, form: _Form) -> Any:
     )
 
 
-def _spells(draft: Draft, stages: int | None, among: Any) -> Select[Any]:
-    """The intervals of some deals in the order of deals."""
+def _spells(draft: Draft, stages: int | None, chosen: Callable[[Any], ColumnElement[bool]]) -> Select[Any]:
+    """The intervals of chosen deals in the order of deals."""
     stay = Stay(draft, stages)
     return (
         select(stay.deal, stay["stage"], stay["position"], stay["kind"], stay["entered"], stay["left"])
         .add_columns(*stay.money())
-        .where(*stay.conditions, stay.deal.in_(among))
+        .where(*stay.conditions, chosen(stay.deal))
         .order_by(stay.deal, stay["entered"])
     )
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from typing import Any
 
+from crmkit.app.refusals import listed_tag
 from crmkit.errors import InvalidRecord
 from crmkit.schema import RecordType
 
@@ -27,9 +28,4 @@ def check_by_hand(record_type: RecordType, before: Any, given: Iterable[str], va
                 f"{record_type.plural} are not written by hand", code="not_by_hand", hint=KEPT[record_type.key]
             )
     elif record_type.key == "tag" and ((before is not None and before.listed) or (values or {}).get("listed")):
-        raise InvalidRecord(
-            "that is the list of a segment and no tag",
-            code="listed_tag",
-            field="listed",
-            hint="me.segments.snapshot and me.segments.refresh keep it",
-        )
+        raise listed_tag("listed")

@@ -10,6 +10,7 @@ import attrs
 
 from crmkit.app.outcomes import BulkResult, Raising, Tally
 from crmkit.app.query import Query
+from crmkit.app.refusals import missing
 from crmkit.app.tagging import tag_history
 from crmkit.app.work import Work
 from crmkit.app.writing import WritePath
@@ -65,7 +66,7 @@ class Collection(Generic[T]):
         """The one record with these values. Raises NotFound for none, InvalidQuery for several."""
         found = list(self.where(**equal).limit(2))
         if not found:
-            raise NotFound(f"there is no such {self.type.label.lower()}")
+            raise missing(self.type)
         if len(found) > 1:
             raise InvalidQuery(f"several {self.type.plural} have these values", code="several")
         return found[0]

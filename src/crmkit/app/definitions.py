@@ -14,7 +14,7 @@ from crmkit.errors import CrmkitError, InvalidDefinition, InvalidRecord, Problem
 from crmkit.permissions import Rule, check
 from crmkit.query import Expr
 from crmkit.query.json_form import from_json, to_json
-from crmkit.query.lift import Lifted, lift
+from crmkit.query.lift import Lifted, equal_to, lift
 from crmkit.query.text import parse
 from crmkit.schema import Record, Schema
 from crmkit.schema.custom import ObjectDefinition, object_type, to_field
@@ -230,16 +230,12 @@ def _check_lived_in(session: Work, change: Change) -> None:
         return
     reader, hint = session.system_reader, "make another stage and move them there"
     # Who moves a deal there meanwhile is waited for, and counts.
-    lock(reader, "stage", _holding("id", change.id), referring=True)
-    there = bool(reader.count("deal", _holding("stage", change.id)))
+    lock(reader, "stage", equal_to("id", change.id), referring=True)
+    there = bool(reader.count("deal", equal_to("stage", change.id)))
     if there and "kind" in change.changed:
         raise InvalidRecord("there are deals in the stage", code="in_use", field="kind", hint=hint)
-    if "pipeline" in change.changed and (there or reader.count("stage_interval", _holding("stage", change.id))):
+    if "pipeline" in change.changed and (there or reader.count("stage_interval", equal_to("stage", change.id))):
         raise InvalidRecord("there are or were deals in the stage", code="in_use", field="pipeline", hint=hint)
-
-
-def _holding(key: str, record_id: UUID) -> Lifted:
-    return Lifted(("compare", "eq", ("path", (key,)), ("value", 0)), (record_id,))
 
 
 def _check_unnamed(session: Work, change: Change) -> None:

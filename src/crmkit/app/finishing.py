@@ -12,10 +12,11 @@ from crmkit.app.definitions import DEFINITIONS, check_definition, check_dependan
 from crmkit.app.loading import SCHEMA_TYPES
 from crmkit.app.outcomes import Raising, Tally
 from crmkit.app.references import Found, Referrers, existence_check
+from crmkit.app.refusals import missing
 from crmkit.app.stages import keep_intervals
 from crmkit.app.uniqueness import uniqueness_check
 from crmkit.app.work import Work
-from crmkit.errors import Conflict, CrmkitError, Duplicate, InvalidRecord, NotFound, Problem, UsageError, Vetoed
+from crmkit.errors import Conflict, CrmkitError, Duplicate, InvalidRecord, Problem, UsageError, Vetoed
 from crmkit.query.lift import lift
 from crmkit.query.text import parse
 from crmkit.schema import Record, RecordType
@@ -192,7 +193,7 @@ class Finishing:
     def _too_late(self, record_type: RecordType, change: Change) -> CrmkitError:
         now = self.session.system_reader.get(record_type.key, change.id)
         if now is None or change.before is None:
-            return NotFound(f"there is no such {record_type.label.lower()}", field="id")
+            return missing(record_type)
         return conflict(self.session, record_type, change.before, now)
 
     def _written(

@@ -9,7 +9,7 @@ import attrs
 from crmkit.permissions import Evaluation
 from crmkit.permissions.evaluation import Test
 from crmkit.query.context import Row, World
-from crmkit.query.lift import Lifted
+from crmkit.query.lift import Lifted, equal_to
 from crmkit.store.plans import View
 from crmkit.store.reader import Reader
 
@@ -32,7 +32,7 @@ class StoredWorld:
 
     def related(self, type_key: str, field_key: str, record_id: UUID) -> Iterable[Row]:
         """The records of a type that refer to that id."""
-        where = Lifted(("compare", "eq", ("path", (field_key,)), ("value", 0)), (record_id,))
+        where = equal_to(field_key, record_id)
         return self.reader.records(type_key, where)
 
 

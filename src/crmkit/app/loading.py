@@ -12,7 +12,7 @@ from crmkit.permissions.actor import Actor, Teams
 from crmkit.permissions.grants import Rule
 from crmkit.query import Expr
 from crmkit.query.json_form import from_json
-from crmkit.query.lift import Lifted
+from crmkit.query.lift import equal_to
 from crmkit.schema import FieldType, Schema
 from crmkit.schema.custom import FieldDefinition, ObjectDefinition, tenant_schema, to_field
 from crmkit.schema.forms import DefinitionVersion, Forms, forms_of
@@ -104,17 +104,13 @@ def field_definition(record: Any) -> FieldDefinition:
     return FieldDefinition(**values)
 
 
-def _equal(field: str, value: Any) -> Lifted:
-    return Lifted(("compare", "eq", ("path", (field,)), ("value", 0)), (value,))
-
-
 def find_user(reader: Reader, who: str | UUID) -> Any:
     """The user of that e-mail address or id. Raises UnknownActor."""
     try:
         found = (
             reader.get("user", who)
             if isinstance(who, UUID)
-            else next(reader.records("user", _equal("email", who), limit=1), None)
+            else next(reader.records("user", equal_to("email", who), limit=1), None)
         )
     except InputError:
         found = None  # no address at all
@@ -129,8 +125,8 @@ def find_user(reader: Reader, who: str | UUID) -> Any:
 def load_actor(reader: Reader, who: str | UUID) -> Actor:
     """The actor a user is, from the rows that concern the user. Raises UnknownActor."""
     user = find_user(reader, who)
-    roles = list(reader.records("role_member", _equal("user", user.id)))
-    if not list(reader.records("team_member", _equal("user", user.id), limit=1)):
+    roles = list(reader.records("role_member", equal_to("user", user.id)))
+    if not list(reader.records("team_member", equal_to("user", user.id), limit=1)):
         return Actor.of(user, roles)
     return Actor.of(user, roles, Teams.of(reader.records("team"), reader.records("team_member")))
 
@@ -139,5 +135,5 @@ def load_rules(reader: Reader, role_ids: Iterable[UUID]) -> tuple[Rule, ...]:
     """The rules of these roles."""
     rules: list[Rule] = []
     for role in role_ids:
-        rules += (Rule.from_row(row) for row in reader.records("grant", _equal("role", role)))
+        rules += (Rule.from_row(row) for row in reader.records("grant", equal_to("role", role)))
     return tuple(rules)

@@ -14,13 +14,14 @@ from crmkit.app.blocks import blocks
 from crmkit.app.judge import StoredWorld
 from crmkit.app.outcomes import BulkResult, Tally
 from crmkit.app.reading import Reading
+from crmkit.app.refusals import missing
 from crmkit.app.tagging import put_on, put_on_all, take_off, take_off_all
 from crmkit.app.work import Work
 from crmkit.app.writing import WritePath
-from crmkit.errors import CrmkitError, InvalidQuery, NotFound
+from crmkit.errors import CrmkitError, InvalidQuery
 from crmkit.permissions import Actor
 from crmkit.query import Expr, Order, Path
-from crmkit.query.context import WorldContext
+from crmkit.query.bound import in_memory
 from crmkit.query.explain import Explanation, explain
 from crmkit.query.lift import Lifted, lift
 from crmkit.query.nodes import TRUE, IsNull, Not, all_of, any_of, holds
@@ -132,12 +133,13 @@ class Query(Generic[T]):
         session = self.session
         found: Any = session.reader.get(self.type.key, Reference("*").parse(record))
         if found is None:
-            raise NotFound(f"there is no such {self.type.label.lower()}", field="id")
+            raise missing(self.type)
         # As it is: what the actor may not read of it, the masks in the condition leave out.
         whole: Any = session.system_reader.get(self.type.key, found.id)
         binder, lifted = session.view.binder(), self._lifted()
         bound = binder.bind(lifted.shape, self.type.key)
-        context = WorldContext(StoredWorld(session.system_reader), binder.values(lifted.values), session.view.moment)
+        world = StoredWorld(session.system_reader)
+        context = in_memory(bound, world, binder.values(lifted.values), session.view.moment)
         return explain(bound, self.condition, whole, context, session.view.segments)
 
     # -------------------------------------------------------------------------------------------------------- writing

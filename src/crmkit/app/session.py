@@ -13,6 +13,7 @@ from crmkit.app.judge import StoredWorld
 from crmkit.app.loading import BASE_OBJECT, POLICY_TYPES, SCHEMA_TYPES
 from crmkit.app.meanwhile import hold_definitions
 from crmkit.app.outbox import note
+from crmkit.app.refusals import missing
 from crmkit.app.segments import Segments
 from crmkit.app.work import Work
 from crmkit.app.writing import WritePath
@@ -134,7 +135,7 @@ class Session(Work):
         type_key = self.type_key_of(record)
         found = self.system_reader.get(type_key, record.id)
         if found is None or not self.judge.sees(type_key, found):
-            raise NotFound(f"there is no such {self.type_of(type_key).label.lower()}", field="id")
+            raise missing(self.type_of(type_key))
         return type_key, found
 
     def type_key_of(self, record: Record) -> str:

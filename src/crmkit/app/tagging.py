@@ -8,10 +8,11 @@ from uuid import UUID
 import attrs
 
 from crmkit.app.outcomes import Raising, Tally
+from crmkit.app.refusals import listed_tag, missing
 from crmkit.app.work import Work
 from crmkit.app.writing import WritePath
 from crmkit.errors import Denied, InvalidRecord, NotFound
-from crmkit.query.lift import Lifted
+from crmkit.query.lift import Lifted, equal_to
 from crmkit.records import Tag
 from crmkit.schema.types import Reference
 from crmkit.segments import NO_TAG, Standing, TagEvent, Worn, standing, told, worn
@@ -52,7 +53,7 @@ def put_on(me: Work, type_key: str, target: Any, name: str, expires_at: datetime
     tag = given.tag or _made(me, given.name)
     if tag.group is not None:
         # Two who put tags of one group on it at once would not see each other's.
-        lock(me.system_reader, type_key, Lifted(("compare", "eq", ("path", ("id",)), ("value", 0)), (record,)))
+        lock(me.system_reader, type_key, equal_to("id", record))
     on_it = {t.tag: t for t in me.system_reader.referring("tagging", "record", [record])}
     others = [Worn(record, t.id, t.version) for other in _rivals(me, tag) if (t := on_it.get(other)) is not None]
     unwear(me, others)
@@ -190,12 +191,7 @@ def _named(me: Work, name: str) -> tuple[str, Tag | None]:
     found = next(iter(me.system_reader.holders("tag", fields, [(parsed,)]).values()), None)
     tag: Tag | None = None if found is None else me.system_reader.get("tag", found)
     if tag is not None and tag.listed:
-        raise InvalidRecord(
-            "that is the list of a segment and no tag",
-            code="listed_tag",
-            field="name",
-            hint="me.segments.snapshot and me.segments.refresh keep it",
-        )
+        raise listed_tag("name")
     return parsed, tag
 
 
@@ -211,7 +207,7 @@ def _rivals(me: Work, tag: Tag) -> list[UUID]:
     """The other tags of its group."""
     if tag.group is None:
         return []
-    same = Lifted(("compare", "eq", ("path", ("group",)), ("value", 0)), (tag.group,))
+    same = equal_to("group", tag.group)
     return [other.id for other in me.system_reader.records("tag", same) if other.id != tag.id]
 
 
@@ -225,9 +221,9 @@ def tag_history(me: Work, type_key: str, target: Any) -> list[TagEvent]:
     if record is not None:
         me.require(type_key, "history", record)
     elif not me.history().versions.by_ids(type_key, [wanted]):
-        raise NotFound(f"there is no such {me.type_of(type_key).label.lower()}", field="id")
+        raise missing(me.type_of(type_key))
     history = me.history(trusted=True)
-    on_it = Lifted(("compare", "eq", ("path", ("record",)), ("value", 0)), (wanted,))
+    on_it = equal_to("record", wanted)
     found = {t.id: t.tag for block in history.versions.stream("tagging", on_it) for t in block}
     tags = {t.id: t for t in history.versions.by_ids("tag", list(dict.fromkeys(found.values())))}
     told_of = (

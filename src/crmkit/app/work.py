@@ -19,6 +19,7 @@ from crmkit.app.judge import Judge
 from crmkit.app.loading import POLICY_TYPES, SCHEMA_TYPES, TenantSchema, load_forms
 from crmkit.app.outcomes import BulkResult, Tally
 from crmkit.app.reading import Reading
+from crmkit.app.refusals import denied, missing
 from crmkit.errors import Denied, InvalidQuery, NotFound, UsageError
 from crmkit.history import History, RecordChange
 from crmkit.permissions import Actor, FieldRights, HistoryRights
@@ -195,7 +196,7 @@ class Work:
         if found is None and not self.policy.unlimited:
             found = self.reading(attrs.evolve(self.view, guard=FieldRights(self.policy))).get(type_key, record_id)
         if found is None:
-            raise NotFound(f"there is no such {self.type_of(type_key).label.lower()}", field="id")
+            raise missing(self.type_of(type_key))
         return found
 
     def _record_of(self, change: Change) -> Any:
@@ -410,12 +411,9 @@ class Work:
     def require(self, type_key: str, action: str, row: Any) -> None:
         """Raises NotFound if the actor may not see the record, Denied if not do this with it."""
         if not self.judge.sees(type_key, row):
-            raise NotFound(f"there is no such {self.type_of(type_key).label.lower()}", field="id")
+            raise missing(self.type_of(type_key))
         if not self.judge.allows(type_key, action, row):
-            raise Denied(
-                f"you may not {action} this {self.type_of(type_key).label.lower()}",
-                hint=f"needs a grant of {action} on {type_key} that covers it",
-            )
+            raise denied(action, self.type_of(type_key))
 
     # ---------------------------------------------------------------------------------------------- what types demand
 

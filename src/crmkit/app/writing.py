@@ -15,8 +15,9 @@ from crmkit.app.by_hand import KEPT, check_by_hand
 from crmkit.app.definitions import DEFINITIONS, stored
 from crmkit.app.finishing import Finishing, conflict
 from crmkit.app.outcomes import Raising, Tally
+from crmkit.app.refusals import denied, missing
 from crmkit.app.work import Work
-from crmkit.errors import Conflict, CrmkitError, Denied, InvalidRecord, InvalidValue, NotFound
+from crmkit.errors import Conflict, CrmkitError, Denied, InvalidRecord, InvalidValue
 from crmkit.query.lift import Lifted
 from crmkit.schema import Field, Record, RecordType
 from crmkit.schema.parsing import Form
@@ -303,7 +304,7 @@ class WritePath:
         if session.judge.certain(record_type.key, "create") and session.policy.unlimited:
             return
         if not session.judge.allows(record_type.key, "create", values):
-            raise _denied("create", record_type)
+            raise denied("create", record_type)
         self._may_set(record_type, keys, "create", values)
         if record_type.owned and values["owner"] not in (None, session.actor.id):
             self._allowed(record_type, "assign", values)
@@ -326,7 +327,7 @@ class WritePath:
 
     def _allowed(self, record_type: RecordType, action: str, row: Any) -> None:
         if not self.session.judge.allows(record_type.key, action, row):
-            raise _denied(action, record_type)
+            raise denied(action, record_type)
 
     def _current(
         self, type_key: str, targets: Sequence[Any], known: Mapping[UUID, Any] = _NOTHING
@@ -341,7 +342,7 @@ class WritePath:
         """The record as it is now, if the actor sees it, may do this, and has not read an older version."""
         before = current.get(target if type(target) is UUID else _ANY.parse(target))
         if before is None or not (self.trusted or self.session.judge.sees(record_type.key, before)):
-            raise NotFound(f"there is no such {record_type.label.lower()}", field="id")
+            raise missing(record_type)
         if not self.trusted:
             self._allowed(record_type, action, before)
         if isinstance(target, Record) and target.version != before.version:
@@ -398,13 +399,6 @@ def _given(record_type: RecordType, values: Any) -> frozenset[str]:
         return frozenset(values) if isinstance(values, Mapping) else frozenset()
     declared = (f.key for f in record_type.declared if getattr(values, f.key, None) not in (None, f.default))
     return frozenset((*declared, *values.custom))
-
-
-def _denied(action: str, record_type: RecordType) -> Denied:
-    return Denied(
-        f"you may not {action} this {record_type.label.lower()}",
-        hint=f"needs a grant of {action} on {record_type.key} that covers it",
-    )
 
 
 def _hidden(record_type: RecordType, key: str) -> Denied:

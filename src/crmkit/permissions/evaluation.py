@@ -1,16 +1,15 @@
 """A policy's condition, tested in memory: on drafts that no database has yet, to explain, and before it is stored."""
 
-from collections.abc import Callable, Hashable, Iterator
+from collections.abc import Callable, Hashable
 from typing import Any
 
 import attrs
 
 from crmkit.query import Expr
 from crmkit.query.bind import CONSTANT_SPACE, Binder, SegmentSource, no_segments
-from crmkit.query.bound import Bound, Comparison, Missing, Tagged
-from crmkit.query.context import Moment, Row, World, WorldContext
+from crmkit.query.bound import Bound, in_memory
+from crmkit.query.context import Moment, Row, Values, World, WorldContext
 from crmkit.query.lift import NOBODY, ActorIds, Lifted, lift
-from crmkit.query.terms import Aggregation, Operands, Scalar
 from crmkit.schema import Schema
 
 __all__ = ["Evaluation", "Test"]
@@ -40,16 +39,16 @@ class Evaluation:
         ``actors`` are the actor's ids; those a lifted condition was lifted with. Raises InvalidQuery if the condition
         does not fit the schema, and the test InvalidValue if a constant does not fit its field.
         """
-        bound, context = self._bound(condition, type_key, actors)
+        bound, values = self._bound(condition, type_key, actors)
+        context = WorldContext(self.world, values, self.moment)
         return lambda row: bound.test(context, row)
 
     def check(self, condition: Expr, type_key: str) -> None:
         """Raises InvalidQuery or InvalidValue if the condition or one of its constants does not fit the type."""
-        bound, context = self._bound(condition, type_key, NOBODY)
-        for operands in _operands(bound):
-            operands.keys(context)
+        bound, values = self._bound(condition, type_key, NOBODY)
+        in_memory(bound, self.world, values, self.moment)
 
-    def _bound(self, condition: Expr | Lifted, type_key: str, actors: ActorIds) -> tuple[Bound, WorldContext]:
+    def _bound(self, condition: Expr | Lifted, type_key: str, actors: ActorIds) -> tuple[Bound, Values]:
         lifted = condition if isinstance(condition, Lifted) else lift(condition, actors)
 
         def binder() -> Binder:
@@ -62,24 +61,4 @@ class Evaluation:
         bound, origins = bind() if self.remember is None else self.remember((type_key, lifted.shape), bind)
         # What was bound for another actor says where constants are, not which.
         now = binder() if origins else None
-        values = (lifted.values, *(origin(now) for origin in origins if now), CONSTANT_SPACE)
-        return bound, WorldContext(self.world, values, self.moment)
-
-
-def _operands(bound: Bound) -> Iterator[Operands]:
-    """All constants of a condition with the types they are compared with."""
-    match bound:
-        case Tagged(tag):
-            yield tag
-        case Missing(left):
-            yield from _of_scalar(left)
-        case Comparison(_, left, right):
-            yield from _of_scalar(left)
-            yield from (right,) if isinstance(right, Operands) else ()
-    for part in bound.parts():
-        yield from _operands(part)
-
-
-def _of_scalar(scalar: Scalar) -> Iterator[Operands]:
-    if isinstance(scalar, Aggregation):
-        yield from _operands(scalar.where)
+        return bound, (lifted.values, *(origin(now) for origin in origins if now), CONSTANT_SPACE)

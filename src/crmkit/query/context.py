@@ -30,6 +30,7 @@ __all__ = [
     "Source",
     "Sources",
     "SqlContext",
+    "Values",
     "World",
     "WorldContext",
 ]

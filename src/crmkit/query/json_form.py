@@ -68,8 +68,6 @@ def _node(expr: Expr) -> dict[str, Any]:
             return {"tag": _value(tag)}
         case nodes.InSegment(name):
             return {"segment": _value(name)}
-        case nodes.SharedWith(levels):
-            return {"shared": list(levels)}
     raise InvalidQuery(f"{expr!r:.80} is not a condition", code="not_a_condition")
 
 
@@ -165,13 +163,13 @@ def _decimal(number: Decimal) -> str:
     return f"{number:f}"
 
 
-def from_json(document: object, *, trusted: bool = False) -> Expr:
+def from_json(document: object) -> Expr:
     """The expression a document states, strictly: an unknown key or a wrong shape is an error that says where.
 
-    SharedWith is read only from what crmkit itself wrote (``trusted``). Raises InvalidQuery, code ``bad_form`` unless
-    there is a more exact one (``too_large``, ``out_of_range``, ``not_a_date``, ...).
+    Raises InvalidQuery, code ``bad_form`` unless there is a more exact one (``too_large``, ``out_of_range``,
+    ``not_a_date``, ...).
     """
-    return _Reader(trusted).expr(document, "$")
+    return _Reader().expr(document, "$")
 
 
 def _bad(message: str, at: str) -> InvalidQuery:
@@ -193,7 +191,6 @@ _VALUES: Mapping[str, Callable[[Any], Any]] = MappingProxyType(
 
 @attrs.define
 class _Reader:
-    trusted: bool
     depth: int = 0
 
     def expr(self, document: object, at: str) -> Expr:
@@ -224,8 +221,6 @@ class _Reader:
                 return nodes.HasTag(self.text(content, at))
             case "segment":
                 return nodes.InSegment(self.text(content, at))
-            case "shared" if self.trusted:
-                return nodes.SharedWith(tuple(self.text(level, at) for level in self.array(content, at)))
         if key in _QUANTIFIERS:
             return self.quantifier(key, content, at)
         if key in COMPARISONS:

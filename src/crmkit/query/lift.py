@@ -27,6 +27,7 @@ __all__ = [
     "Lifted",
     "Shape",
     "constant",
+    "equal_to",
     "lift",
 ]
 
@@ -44,6 +45,11 @@ class Lifted:
 
     shape: Shape
     values: tuple[Any, ...] = attrs.field(eq=False)
+
+
+def equal_to(key: str, value: Any) -> Lifted:
+    """A field has this value."""
+    return Lifted(("compare", "eq", ("path", (key,)), ("value", 0)), (value,))
 
 
 MAX_NODES = 500

@@ -14,6 +14,7 @@ from sqlalchemy import BindParameter, ColumnElement, and_, bindparam, case, lite
 from crmkit.query.context import Source
 from crmkit.query.lift import Lifted
 from crmkit.schema.record_type import SYSTEM_FIELDS
+from crmkit.store.lists import among, list_width, listed
 from crmkit.store.plans import Draft, Plan
 from crmkit.store.reader import Reader
 from crmkit.values import from_micros
@@ -74,22 +75,22 @@ def worn(reader: Reader, type_key: str, where: Lifted, tags: Sequence[UUID]) -> 
     """The taggings with any of these tags on the readable records that meet the condition."""
     if not tags:
         return []
+    codec = reader.view.codec
+    width = list_width(codec, len(tags))
 
     def make() -> Plan:
         draft = Draft(reader.view, type_key)
         conditions = draft.conditions(where)
         tagging = draft.context.sources.open("tagging")
-        among: list[Any] = [bindparam(f"tag{n}") for n in range(len(tags))]
         link = _field(tagging, "record") == _identity(draft.source)
         found = select(*_worn_columns(tagging)).where(
-            *conditions, *tagging.conditions, _field(tagging, "tag").in_(among), link
+            *conditions, *tagging.conditions, among(_field(tagging, "tag"), "tag", width), link
         )
         return draft.finish(reader.database, found.order_by(_field(tagging, "id")))
 
-    key = reader.view.key("worn", type_key, where.shape, len(tags))
-    plan = reader.shelf.get(key, make)
-    ids = {f"tag{n}": reader.view.codec.id_in(tag) for n, tag in enumerate(tags)}
-    return _worn(reader, reader.unit.read(plan.statement, {**reader.view.parameters(plan, where.values), **ids}))
+    plan = reader.shelf.get(reader.view.key("worn", type_key, where.shape, width), make)
+    binds = reader.view.parameters(plan, where.values) | listed("tag", list(map(codec.id_in, tags)), width)
+    return _worn(reader, reader.unit.read(plan.statement, binds))
 
 
 def entering(reader: Reader, type_key: str, where: Lifted, tag: UUID) -> list[UUID]:
@@ -99,8 +100,8 @@ def entering(reader: Reader, type_key: str, where: Lifted, tag: UUID) -> list[UU
         draft = Draft(reader.view, type_key)
         conditions = draft.conditions(where)
         tagging, identity = draft.context.sources.open("tagging"), _identity(draft.source)
-        listed = select(_field(tagging, "record")).where(*tagging.conditions, _field(tagging, "tag") == _tag())
-        found = select(identity).where(*conditions, identity.not_in(listed)).order_by(identity)
+        inside = select(_field(tagging, "record")).where(*tagging.conditions, _field(tagging, "tag") == _tag())
+        found = select(identity).where(*conditions, identity.not_in(inside)).order_by(identity)
         return draft.finish(reader.database, found)
 
     rows = _rows(reader, ("entering", type_key, where.shape), make, where, tag)

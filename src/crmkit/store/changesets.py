@@ -1,6 +1,6 @@
 """Changesets: who changed what, when, by which command; and which records one touched."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from datetime import datetime
 from typing import Any, Literal
 from uuid import UUID
@@ -12,6 +12,7 @@ from crmkit.errors import NotFound
 from crmkit.schema import RecordType
 from crmkit.store.columns import Codec
 from crmkit.store.database import Database, Unit
+from crmkit.store.lists import LISTED, among, list_width, listed
 from crmkit.store.plans import Shelf
 from crmkit.store.sources import tenant_param
 from crmkit.store.tables import Tables
@@ -115,19 +116,19 @@ class Changesets:
 
     def by_ids(self, unit: Unit, ids: Sequence[UUID]) -> dict[UUID, Changeset]:
         """Changesets by id; unknown ids are absent."""
-        found = {}
-        for changeset_id in dict.fromkeys(ids):
-            try:
-                found[changeset_id] = self.get(unit, changeset_id)
-            except NotFound:
-                continue
+        table, wanted = self.tables.system.changeset, list(map(self.codec.id_in, dict.fromkeys(ids)))
+        found: dict[UUID, Changeset] = {}
+        for at in range(0, len(wanted), LISTED):
+            block = wanted[at : at + LISTED]
+            width = list_width(self.codec, len(block))
+            rows = self._read(
+                unit,
+                ("listed", width),
+                lambda width=width: among(table.c["id"], "id", width),
+                **listed("id", block, width),
+            )
+            found |= {changeset.id: changeset for changeset in rows}
         return found
-
-    def undone_by(self, unit: Unit, changeset_id: UUID) -> list[Changeset]:
-        """The changesets that undo this one."""
-        table = self.tables.system.changeset
-        key = self.codec.id_in(changeset_id)
-        return self._read(unit, "undone", lambda: table.c["undoes_id"] == bindparam("id"), id=key)
 
     def latest(self, unit: Unit, limit: int = 50, until: datetime | None = None) -> list[Changeset]:
         """The latest changesets, or those that were the latest at an instant, latest first."""
@@ -199,7 +200,7 @@ class Changesets:
             if before is not None or after is not None:
                 yield Touched(versions[0][1] or type_key, id_out(raw), before, after, ended)
 
-    def _read(self, unit: Unit, what: str, condition: Any, **values: Any) -> list[Changeset]:
+    def _read(self, unit: Unit, what: Hashable, condition: Any, **values: Any) -> list[Changeset]:
         table = self.tables.system.changeset
         statement = self.prepared(
             what,

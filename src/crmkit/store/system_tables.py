@@ -123,10 +123,6 @@ def add_partial_indexes(tables: SystemTables) -> None:
     To be asked for one, SQLAlchemy loads the dialects of both databases with all their drivers.
     """
     table = tables.changeset
-    # Few changesets undo another: the others cost this index nothing.
-    undoes = table.c.undoes_id.is_not(None)
-    name = named("ix", "crm_changeset", ["undoes_id"])
-    Index(name, table.c.tenant_id, table.c.undoes_id, sqlite_where=undoes, postgresql_where=undoes)
     sealed = table.c.position.is_not(None)
     place = named("uq", "crm_changeset", ["position"])
     Index(place, table.c.tenant_id, table.c.position, unique=True, sqlite_where=sealed, postgresql_where=sealed)

@@ -11,8 +11,7 @@ from crmkit.app.loading import field_definition
 from crmkit.app.meanwhile import hold_definitions
 from crmkit.app.outcomes import Raising
 from crmkit.errors import InvalidDefinition, InvalidRecord, InvalidValue, NotFound, Problem
-from crmkit.query.lift import lift
-from crmkit.query.text import parse
+from crmkit.query.lift import equal_to
 from crmkit.records import CustomField, CustomObject
 from crmkit.schema import Field
 from crmkit.schema.custom import FieldDefinition, place, to_field
@@ -207,9 +206,12 @@ def _fill(me: Any, type_key: str, key: str, values: Iterable[tuple[Any, Any]]) -
 def _columns_ever(me: Any, type_key: str) -> list[str]:
     """The columns custom fields of the type have ever had: what is in history under them keeps its meaning."""
     versions = me.history(trusted=True).versions
-    where = lift(parse("on == 'x'"))
-    where = attrs.evolve(where, values=(type_key,))
-    return [c for f in versions.all("custom_field", where) for c in (f.column, f.slot, f.unique_slot) if c]
+    return [
+        c
+        for f in versions.all("custom_field", equal_to("on", type_key))
+        for c in (f.column, f.slot, f.unique_slot)
+        if c
+    ]
 
 
 @command("custom_field.remove", action="delete")

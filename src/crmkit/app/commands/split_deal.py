@@ -6,7 +6,7 @@ from typing import Any
 
 from crmkit.app.outcomes import Raising
 from crmkit.errors import InvalidRecord
-from crmkit.query.lift import Lifted
+from crmkit.query.lift import equal_to
 from crmkit.sdk.command import Command, Target, command
 from crmkit.store.locks import lock
 from crmkit.values.text import shown
@@ -37,7 +37,7 @@ class SplitDeal(Command[None]):
         if rows and sum(row["share"] for row in rows) != _WHOLE:
             raise InvalidRecord("the shares of a deal add up to 100", code="not_whole", field="share")
         # Two who split it at once would not see each other's shares.
-        lock(me.system_reader, "deal", Lifted(("compare", "eq", ("path", ("id",)), ("value", 0)), (deal.id,)))
+        lock(me.system_reader, "deal", equal_to("id", deal.id))
         writes = me.writes(trusted=True)
         old = [split.id for split in me.system_reader.referring("deal_split", "deal", [deal.id])]
         writes.delete("deal_split", enumerate(old), Raising())

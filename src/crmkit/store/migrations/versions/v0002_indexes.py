@@ -49,7 +49,6 @@ _INDEXES: tuple[tuple[str, str, str, str], ...] = (
     ("ix_crm_activity_history_unique_1", "crm_activity_history", "tenant_id unique_1", "unique_1"),
     ("ix_crm_activity_history_unique_2", "crm_activity_history", "tenant_id unique_2", "unique_2"),
     ("ix_crm_changeset_recorded_at_id", "crm_changeset", "tenant_id recorded_at id", ""),
-    ("ix_crm_changeset_undoes_id", "crm_changeset", "tenant_id undoes_id", "undoes_id"),
     ("uq_crm_changeset_position", "crm_changeset", "tenant_id position", "position"),
     ("ix_crm_contact_account", "crm_contact", "tenant_id account", ""),
     ("ix_crm_contact_changeset_id", "crm_contact", "tenant_id changeset_id", ""),
