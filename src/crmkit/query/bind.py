@@ -23,7 +23,7 @@ from crmkit.query.bound import (
 )
 from crmkit.query.context import ALL_RIGHTS, Guard, Ref, Values
 from crmkit.query.lift import NOBODY, ActorIds, Lifted, Shape, lift
-from crmkit.query.nodes import COMPARISONS, Expr, now
+from crmkit.query.nodes import AGGREGATES, COMPARISONS, QUANTIFIERS, Expr, now
 from crmkit.query.operators import OPERATORS
 from crmkit.query.terms import Aggregation, Column, Operands, Scalar, Step
 from crmkit.query.weight import CLAUSES, WAYS, Scale
@@ -324,7 +324,7 @@ class _Binding:
         return made if not steps else Inside(Column(steps, SYSTEM_FIELDS["id"]), made)
 
     def quantifier(self, kind: str, where: Shape, back: Back, rows: Bound, target: RecordType) -> Bound:
-        if kind not in ("any", "all", "none"):
+        if kind not in QUANTIFIERS:
             raise InvalidQuery(f"there is no quantifier {shown(kind)}", code="unknown_quantifier")
         return Related(kind, back.type, back.field, rows, self.expr(where, target))
 
@@ -334,7 +334,7 @@ class _Binding:
         condition = self.expr(where, target)
         if function == "count":
             return Aggregation("count", back.type, back.field, None, rows, condition)
-        if function not in ("sum", "min", "max", "latest") or field_key is None:
+        if function not in AGGREGATES or field_key is None:
             raise InvalidQuery(f"there is no aggregate {shown(function)}", code="unknown_aggregate")
         field = self.field(field_key, target)
         fits = {

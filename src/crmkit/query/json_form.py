@@ -22,7 +22,7 @@ from crmkit.errors import InvalidQuery, InvalidValue
 from crmkit.query import nodes
 from crmkit.query.json_schema import JSON_FORM_SCHEMA, PATTERNS
 from crmkit.query.lift import MAX_DEPTH, MAX_STEPS, MAX_VALUES, constant, lift, too_large
-from crmkit.query.nodes import COMPARISONS, TRUE, Expr, Path, Value, days_from_now, joined
+from crmkit.query.nodes import AGGREGATES, COMPARISONS, QUANTIFIERS, TRUE, Expr, Path, Value, days_from_now, joined
 from crmkit.schema import types
 from crmkit.schema.types.numbers import MAX_INTEGER
 from crmkit.values import Money
@@ -31,8 +31,6 @@ from crmkit.values.text import shown
 __all__ = ["JSON_FORM_SCHEMA", "from_json", "to_json"]
 
 _PAIRS = frozenset(COMPARISONS) - {"in", "between"}
-_AGGREGATES = frozenset({"count", "sum", "min", "max", "latest"})
-_QUANTIFIERS = frozenset({"any", "all", "none"})
 
 
 def to_json(expr: Expr) -> dict[str, Any]:
@@ -221,7 +219,7 @@ class _Reader:
                 return nodes.HasTag(self.text(content, at))
             case "segment":
                 return nodes.InSegment(self.text(content, at))
-        if key in _QUANTIFIERS:
+        if key in QUANTIFIERS:
             return self.quantifier(key, content, at)
         if key in COMPARISONS:
             return self.comparison(key, content, at)
@@ -261,7 +259,7 @@ class _Reader:
         if key == "count":
             relation, where = self.fields(content, at, ("relation",), ("where",))
             return nodes.Aggregate(key, self.path(relation, at), None, self.where(where, at))
-        if key in _AGGREGATES:
+        if key in AGGREGATES:
             relation, field, where = self.fields(content, at, ("relation", "field"), ("where",))
             return nodes.Aggregate(key, self.path(relation, at), self.name(field, at), self.where(where, at))
         raise _bad(f"there is no term {shown(key)}", at)

@@ -6,7 +6,7 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from crmkit.query.lift import MAX_STEPS, MAX_VALUES
-from crmkit.query.nodes import COMPARISONS, MAX_DAYS
+from crmkit.query.nodes import AGGREGATES, COMPARISONS, MAX_DAYS, QUANTIFIERS
 from crmkit.schema.types.numbers import MAX_INTEGER
 
 __all__ = ["JSON_FORM_SCHEMA", "PATTERNS"]
@@ -81,8 +81,7 @@ def _condition() -> dict[str, Any]:
             "not": expr,
             "constant": {"type": "boolean"},
             "null": term,
-            "any": related,
-            "none": related,
+            **dict.fromkeys(QUANTIFIERS, related),
             "all": _object({"relation": _ref("path"), "where": expr}),
             "within": _object({"path": {**_path(), "minItems": 0}, "where": expr}),
             "tag": _text("text"),
@@ -97,8 +96,8 @@ def _term() -> dict[str, Any]:
     return _one_of_keys(
         {
             "path": _ref("path"),
+            **dict.fromkeys(AGGREGATES, over),
             "count": _object({"relation": _ref("path")}, {"where": expr}),
-            **dict.fromkeys(("sum", "min", "max", "latest"), over),
         }
     )
 

@@ -29,8 +29,10 @@ import attrs
 from crmkit.errors import InvalidQuery
 
 __all__ = [
+    "AGGREGATES",
     "COMPARISONS",
     "FALSE",
+    "QUANTIFIERS",
     "TRUE",
     "Actors",
     "Aggregate",
@@ -381,7 +383,7 @@ F = Path()
 
 @attrs.frozen(eq=False)
 class Aggregate(Value):
-    """A number or value over the related records that meet a condition."""
+    """A number or value over the related records that meet a condition; the function is one of AGGREGATES."""
 
     function: str
     relation: Path
@@ -399,6 +401,10 @@ class Order:
 
 COMPARISONS = ("eq", "ne", "lt", "le", "gt", "ge", "in", "between", "contains", "starts_with", "ends_with", "has")
 """What a comparison may say; the contrary of each is said with Not."""
+QUANTIFIERS = ("any", "all", "none")
+"""Of how many related records a condition may be said."""
+AGGREGATES = ("count", "sum", "min", "max", "latest")
+"""What may be told of related records; of all but count it is told of one of their fields."""
 
 
 @attrs.frozen(eq=False)
@@ -419,7 +425,7 @@ class IsNull(Expr):
 
 @attrs.frozen(eq=False)
 class Quantifier(Expr):
-    """any, all or none of the related records; never unknown."""
+    """Any, all or none of the related records; never unknown. The kind is one of QUANTIFIERS."""
 
     kind: str
     relation: Path

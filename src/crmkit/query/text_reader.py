@@ -12,7 +12,9 @@ import attrs
 from crmkit.errors import InputError, InvalidQuery, InvalidValue
 from crmkit.query.lift import MAX_DEPTH, too_large
 from crmkit.query.nodes import (
+    AGGREGATES,
     FALSE,
+    QUANTIFIERS,
     TRUE,
     Actors,
     And,
@@ -64,8 +66,7 @@ _FLIPPED = MappingProxyType({"eq": "eq", "ne": "ne", "lt": "gt", "le": "ge", "gt
 _METHODS = frozenset(
     {"contains", "starts_with", "ends_with", "has", "is_null", "not_null", "between", "is_in", "not_in"}
 )
-_RELATION_METHODS = frozenset({"any", "all", "none"})
-_AGGREGATES = frozenset({"count", "sum", "min", "max", "latest"})
+_RELATION_METHODS = frozenset({*QUANTIFIERS, *AGGREGATES})
 
 
 NUMBER = re.compile(r"-?[0-9]{1,60}(\.[0-9]{1,60})?")
@@ -269,7 +270,7 @@ class _Reader:
         if name in _MAKERS:
             make, expected = _MAKERS[name]
             return self.made(node, make, [self.constant(argument) for argument in arguments], expected)
-        if name in _RELATION_METHODS or name in _AGGREGATES:
+        if name in _RELATION_METHODS:
             least = 2 if name == "all" else 1
             self.count(node, arguments, least, 2)
             return self.related(node, self.relation(arguments[0]), name, arguments[1:])
@@ -290,7 +291,7 @@ class _Reader:
         arguments = node.args
         if isinstance(left, Value) and name in _METHODS:
             return self.asked(node, left, name, arguments)
-        if isinstance(left, Path) and (name in _RELATION_METHODS or name in _AGGREGATES):
+        if isinstance(left, Path) and name in _RELATION_METHODS:
             self.count(node, arguments, 1 if name == "all" else 0, 1)
             return self.related(node, left, name, arguments)
         if isinstance(left, Path) and name == "in_segment":
