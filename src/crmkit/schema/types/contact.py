@@ -6,10 +6,11 @@ from typing import Any, ClassVar
 import attrs
 
 from crmkit.errors import InvalidValue
-from crmkit.schema.field_type import TEXTUAL, FieldType, Parts
+from crmkit.schema.field_type import TEXTUAL, FieldType
 from crmkit.schema.options import text_like
 from crmkit.schema.parts import Kind, Part, Slot
-from crmkit.values import clean_text, fold, normalise_email, normalise_phone, normalise_url
+from crmkit.schema.types.text import FoldedText
+from crmkit.values import clean_text, normalise_email, normalise_phone, normalise_url
 
 __all__ = ["Email", "Phone", "Url"]
 
@@ -18,29 +19,14 @@ _PHONE_SEPARATORS = re.compile(r"[\s().\-/]")
 
 
 @attrs.frozen
-class Email(FieldType):
+class Email(FoldedText):
     """An e-mail address; compared without regard to case."""
 
     name: ClassVar[str] = "email"
     parts: ClassVar[tuple[Part, ...]] = (Part("", Kind.TEXT, 254), Part("key", Kind.TEXT))
-    compare: ClassVar[int] = 1
-    operators: ClassVar[frozenset[str]] = TEXTUAL
-    slot: ClassVar[Slot | None] = Slot.TEXT
 
     def parse(self, value: Any) -> str:
         return normalise_email(clean_text(value))
-
-    def parse_text(self, text: str) -> str:
-        return self.parse(text.strip())
-
-    def operand(self, value: Any) -> str:
-        return clean_text(value)
-
-    def to_parts(self, value: str) -> Parts:
-        return value, fold(value)
-
-    def key(self, value: str) -> str:
-        return fold(value)
 
     def json_schema(self) -> dict[str, Any]:
         return {"type": "string", "maxLength": 254}
@@ -74,14 +60,11 @@ class Phone(FieldType):
 
 
 @attrs.frozen
-class Url(FieldType):
+class Url(FoldedText):
     """A web address, http or https."""
 
     name: ClassVar[str] = "url"
     parts: ClassVar[tuple[Part, ...]] = (Part("", Kind.TEXT, _URL_LENGTH), Part("key", Kind.TEXT))
-    compare: ClassVar[int] = 1
-    operators: ClassVar[frozenset[str]] = TEXTUAL
-    slot: ClassVar[Slot | None] = Slot.TEXT
 
     def parse(self, value: Any) -> str:
         address = normalise_url(clean_text(value, max_length=_URL_LENGTH))
@@ -92,18 +75,6 @@ class Url(FieldType):
                 code="too_long",
             )
         return address
-
-    def parse_text(self, text: str) -> str:
-        return self.parse(text.strip())
-
-    def operand(self, value: Any) -> str:
-        return clean_text(value)
-
-    def to_parts(self, value: str) -> Parts:
-        return value, fold(value)
-
-    def key(self, value: str) -> str:
-        return fold(value)
 
     def json_schema(self) -> dict[str, Any]:
         return {"type": "string", "maxLength": _URL_LENGTH}

@@ -9,28 +9,19 @@ from crmkit.schema.options import whole_number
 from crmkit.schema.parts import Kind, Part, Slot
 from crmkit.values import clean_text, fold
 
-__all__ = ["LongText", "Text"]
+__all__ = ["FoldedText", "LongText", "Text"]
 
 
 @attrs.frozen
-class Text(FieldType):
-    """One line of text; compared, sorted and unique by its folded form (NFKC, casefold), kept as written.
+class FoldedText(FieldType):
+    """Text kept as written and compared by its folded form (NFKC, casefold)."""
 
-    As text (a CSV cell) white space at the ends is dropped, so only a value without it survives the way there and back.
-    """
-
-    name: ClassVar[str] = "text"
     parts: ClassVar[tuple[Part, ...]] = (Part("", Kind.TEXT), Part("key", Kind.TEXT))
     compare: ClassVar[int] = 1
     operators: ClassVar[frozenset[str]] = TEXTUAL
     slot: ClassVar[Slot | None] = Slot.TEXT
 
-    max_length: int = attrs.field(default=255, validator=whole_number(1, 2000))
-
-    def parse(self, value: Any) -> str:
-        return clean_text(value, max_length=self.max_length)
-
-    def parse_text(self, text: str) -> str:
+    def parse_text(self, text: str) -> Any:
         return self.parse(text.strip())
 
     def operand(self, value: Any) -> str:
@@ -42,18 +33,32 @@ class Text(FieldType):
     def key(self, value: str) -> str:
         return fold(value)
 
+
+@attrs.frozen
+class Text(FoldedText):
+    """One line of text; compared, sorted and unique by its folded form (NFKC, casefold), kept as written.
+
+    As text (a CSV cell) white space at the ends is dropped, so only a value without it survives the way there and back.
+    """
+
+    name: ClassVar[str] = "text"
+
+    max_length: int = attrs.field(default=255, validator=whole_number(1, 2000))
+
+    def parse(self, value: Any) -> str:
+        return clean_text(value, max_length=self.max_length)
+
     def json_schema(self) -> dict[str, Any]:
         return {"type": "string", "maxLength": self.max_length}
 
 
 @attrs.frozen
-class LongText(FieldType):
+class LongText(FoldedText):
     """Text of many lines, searchable but neither sortable nor indexed."""
 
     name: ClassVar[str] = "long_text"
-    parts: ClassVar[tuple[Part, ...]] = (Part("", Kind.TEXT), Part("key", Kind.TEXT))
-    compare: ClassVar[int] = 1
     operators: ClassVar[frozenset[str]] = EQUALITY | {"contains", "starts_with", "ends_with"}
+    slot: ClassVar[Slot | None] = None
     sortable: ClassVar[bool] = False
 
     max_length: int = attrs.field(default=100_000, validator=whole_number(1, 1_000_000))
@@ -61,14 +66,11 @@ class LongText(FieldType):
     def parse(self, value: Any) -> str:
         return clean_text(value, max_length=self.max_length, multiline=True)
 
+    def parse_text(self, text: str) -> str:
+        return self.parse(text)
+
     def operand(self, value: Any) -> str:
         return clean_text(value, multiline=True)
-
-    def to_parts(self, value: str) -> Parts:
-        return value, fold(value)
-
-    def key(self, value: str) -> str:
-        return fold(value)
 
     def json_schema(self) -> dict[str, Any]:
         return {"type": "string", "maxLength": self.max_length}
