@@ -2,14 +2,32 @@
 
 import math
 from datetime import timedelta
-from typing import TypeGuard
+from typing import Any, TypeGuard, get_args
 
 from crmkit.errors import UsageError
 from crmkit.values import Money, Period
 from crmkit.values.business_hours import BusinessHours
 from crmkit.values.text import shown
 
-__all__ = ["check_age", "check_hours", "check_limit", "check_money", "check_period", "is_number"]
+__all__ = [
+    "check_age",
+    "check_hours",
+    "check_limit",
+    "check_mature",
+    "check_money",
+    "check_period",
+    "is_number",
+    "one_of",
+]
+
+
+def one_of(value: object, choices: Any, what: str) -> None:
+    """Refuse what is not among the values of a ``Literal``: UsageError with code ``unknown_variant``."""
+    names = get_args(choices)
+    if value not in names:
+        raise UsageError(
+            f"there is no {what} {shown(value)}", code="unknown_variant", hint=f"one of {', '.join(names)}"
+        )
 
 
 def check_period(period: object) -> None:
@@ -33,6 +51,12 @@ def check_age(days: object) -> None:
     """Refuse what is no number of days from 0 up: UsageError with code ``bad_days``."""
     if not is_number(days) or not 0 <= days < math.inf:
         raise UsageError(f"{shown(days)} is no number of days", code="bad_days", field="days", hint="0 or more")
+
+
+def check_mature(days: object) -> None:
+    """Refuse what is no whole number of days from 0 up: UsageError with code ``bad_days``."""
+    if type(days) is not int or days < 0:
+        raise UsageError(f"{shown(days)} is no number of days", code="bad_days", hint="an int from 0 up")
 
 
 def check_limit(limit: object) -> None:

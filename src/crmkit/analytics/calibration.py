@@ -12,11 +12,12 @@ from typing import Any, Literal
 
 import attrs
 
+from crmkit.analytics.asked import one_of
 from crmkit.analytics.facts import Outcome
 from crmkit.analytics.frame import Frame
 from crmkit.analytics.journeys import Journeys
 from crmkit.analytics.metric import Metric
-from crmkit.analytics.shares import added, count, joined, listed, one_of, share
+from crmkit.analytics.shares import added, count, joined, listed, share
 from crmkit.errors import InvalidValue, UsageError
 from crmkit.values.text import shown
 

@@ -14,14 +14,14 @@ from typing import Any, Literal, get_args
 
 import attrs
 
-from crmkit.analytics.asked import check_period
+from crmkit.analytics.asked import check_period, one_of
 from crmkit.analytics.facts import Category, DealFact, StageFact
 from crmkit.analytics.frame import Frame
 from crmkit.analytics.metric import Metric
 from crmkit.analytics.parts import Parts, PartsFold
 from crmkit.analytics.periods import covered, within
 from crmkit.analytics.totals import Totals, TotalsFold, settled
-from crmkit.errors import InvalidValue, UsageError
+from crmkit.errors import InvalidValue
 from crmkit.values import Period
 from crmkit.values.text import shown
 
@@ -124,8 +124,7 @@ def forecast_of(
     Raises :class:`~crmkit.errors.UsageError` with code ``unknown_variant``, and what
     :meth:`~crmkit.analytics.totals.Totals.worth` does.
     """
-    if rollup not in get_args(RollUp):
-        raise UsageError(f"there is no roll-up {shown(rollup)}", code="unknown_variant", hint="cumulative or single")
+    one_of(rollup, RollUp, "roll-up")
     frame = settled(frame, *counted.totals.values())
     metrics = {}
     for category in _CATEGORIES:

@@ -11,6 +11,7 @@ from fractions import Fraction
 
 import attrs
 
+from crmkit.analytics.asked import check_mature
 from crmkit.analytics.clocks import DAY_MICROS
 from crmkit.analytics.facts import DealFact, Spell
 from crmkit.analytics.frame import Frame
@@ -19,9 +20,7 @@ from crmkit.analytics.ladder import Order, ladder
 from crmkit.analytics.metric import Metric
 from crmkit.analytics.periods import covered
 from crmkit.analytics.shares import added, bounds_of, count, joined, listed, share
-from crmkit.errors import UsageError
 from crmkit.values import Period, to_micros
-from crmkit.values.text import shown
 
 __all__ = [
     "ConversionTally",
@@ -181,8 +180,7 @@ def tally_cohort(
 
     Raises UsageError with code ``unknown_stage``, ``unknown_variant`` or ``bad_days``.
     """
-    if type(mature) is not int or mature < 0:
-        raise UsageError(f"{shown(mature)} is no number of days", code="bad_days", hint="an int from 0 up")
+    check_mature(mature)
     rungs = ladder(journeys.stages, order, stage)
     latest = to_micros(journeys.frame.as_of) - mature * DAY_MICROS
     fold = _Fold(journeys.frame)

@@ -7,11 +7,11 @@ created and closed within the rest of the period are not in it.
 """
 
 from collections.abc import Iterable
-from typing import Any, Literal, get_args
+from typing import Any, Literal
 
 import attrs
 
-from crmkit.analytics.asked import check_period
+from crmkit.analytics.asked import check_period, one_of
 from crmkit.analytics.attainment import ended_part, goal_of
 from crmkit.analytics.facts import DealFact
 from crmkit.analytics.frame import Frame
@@ -21,7 +21,6 @@ from crmkit.analytics.periods import covered, within
 from crmkit.analytics.totals import Totals, TotalsFold, money_in, money_of, settled
 from crmkit.errors import UsageError
 from crmkit.values import Money, Period
-from crmkit.values.text import shown
 
 __all__ = [
     "Coverage",
@@ -112,8 +111,7 @@ def coverage_of(
     Raises :class:`~crmkit.errors.UsageError` with code ``unknown_variant``, :class:`~crmkit.errors.InvalidValue` with
     code ``negative_quota``, and what :meth:`~crmkit.analytics.totals.Totals.worth` does.
     """
-    if variant not in get_args(Variant):
-        raise UsageError(f"there is no coverage {shown(variant)}", code="unknown_variant", hint="remaining or full")
+    one_of(variant, Variant, "coverage")
     goal = goal_of(quota)
     frame = settled(frame, counted.open, counted.won, goal)
     open_worth, won_worth, whole = counted.open.worth(frame), counted.won.worth(frame), goal.worth(frame)

@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 import attrs
 
+from crmkit.analytics.asked import one_of
 from crmkit.analytics.clocks import DAY_MICROS
 from crmkit.analytics.facts import Spell, StageFact
 from crmkit.analytics.frame import Frame
@@ -20,7 +21,7 @@ from crmkit.analytics.metric import Interval, Metric
 from crmkit.analytics.parts import Parts, PartsFold
 from crmkit.analytics.proportion import critical
 from crmkit.analytics.quantile import mean
-from crmkit.analytics.shares import added, count, one_of
+from crmkit.analytics.shares import added, count
 from crmkit.analytics.survival import Curve, kaplan_meier
 from crmkit.values import to_micros
 

@@ -11,13 +11,14 @@ from typing import Any, Literal
 import attrs
 
 from crmkit.analytics import vega
+from crmkit.analytics.asked import one_of
 from crmkit.analytics.facts import DealFact, Outcome, Spell, StageFact
 from crmkit.analytics.frame import Frame
 from crmkit.analytics.journeys import Journeys
 from crmkit.analytics.ladder import Order, Reaching, ladder
 from crmkit.analytics.metric import Metric
 from crmkit.analytics.periods import covered
-from crmkit.analytics.shares import added, bounds_of, count, listed, one_of, share
+from crmkit.analytics.shares import added, bounds_of, count, listed, share
 from crmkit.analytics.totals import Totals, TotalsFold, settled
 from crmkit.values import Money, Period, local_date, to_micros, zone
 

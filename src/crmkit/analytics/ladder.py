@@ -6,9 +6,9 @@ from typing import Literal
 
 import attrs
 
+from crmkit.analytics.asked import one_of
 from crmkit.analytics.facts import Spell, StageFact
 from crmkit.analytics.journeys import Journey
-from crmkit.analytics.shares import one_of
 from crmkit.errors import UsageError
 from crmkit.values import to_micros
 from crmkit.values.text import shown

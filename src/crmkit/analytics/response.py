@@ -13,14 +13,14 @@ from typing import Any, Literal
 
 import attrs
 
-from crmkit.analytics.asked import check_hours, check_limit
+from crmkit.analytics.asked import check_hours, check_limit, one_of
 from crmkit.analytics.clocks import DAY_MICROS
 from crmkit.analytics.frame import Frame
 from crmkit.analytics.metric import Metric
 from crmkit.analytics.parts import Parts, PartsFold
 from crmkit.analytics.periods import covered
 from crmkit.analytics.quantile import mean
-from crmkit.analytics.shares import bounds_of, one_of, share
+from crmkit.analytics.shares import bounds_of, share
 from crmkit.analytics.survival import Curve, kaplan_meier
 from crmkit.values import Period, from_micros, to_micros
 from crmkit.values.business_hours import BusinessHours

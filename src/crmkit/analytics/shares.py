@@ -3,7 +3,7 @@
 import math
 from collections.abc import Hashable, Iterable, Mapping
 from fractions import Fraction
-from typing import Any, TypeVar, get_args
+from typing import Any, TypeVar
 
 import attrs
 
@@ -11,11 +11,9 @@ from crmkit.analytics.asked import check_period
 from crmkit.analytics.frame import Frame
 from crmkit.analytics.metric import Metric
 from crmkit.analytics.proportion import wilson
-from crmkit.errors import UsageError
 from crmkit.values import Period, to_micros
-from crmkit.values.text import shown
 
-__all__ = ["added", "bounds_of", "count", "joined", "listed", "one_of", "share", "sorted_ids"]
+__all__ = ["added", "bounds_of", "count", "joined", "listed", "share", "sorted_ids"]
 
 K = TypeVar("K", bound=Hashable)
 
@@ -54,15 +52,6 @@ def added(one: Mapping[K, int], other: Mapping[K, int]) -> dict[K, int]:
 def count(counts: dict[K, int], key: K) -> None:
     """One more of the key."""
     counts[key] = counts.get(key, 0) + 1
-
-
-def one_of(value: object, choices: Any, what: str) -> None:
-    """Refuse what is not among the values of a ``Literal``: UsageError with code ``unknown_variant``."""
-    names = get_args(choices)
-    if value not in names:
-        raise UsageError(
-            f"there is no {what} {shown(value)}", code="unknown_variant", hint=f"one of {', '.join(names)}"
-        )
 
 
 def bounds_of(period: Period | None, frame: Frame) -> tuple[float, float]:

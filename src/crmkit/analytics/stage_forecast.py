@@ -10,7 +10,7 @@ from typing import Any, Literal, TypeVar
 
 import attrs
 
-from crmkit.analytics.asked import check_period
+from crmkit.analytics.asked import check_mature, check_period, one_of
 from crmkit.analytics.clocks import DAY_MICROS
 from crmkit.analytics.facts import DealFact, StageFact
 from crmkit.analytics.frame import Frame
@@ -18,7 +18,7 @@ from crmkit.analytics.journeys import Journeys
 from crmkit.analytics.ladder import closed_at, ladder
 from crmkit.analytics.metric import Metric
 from crmkit.analytics.parts import Parts
-from crmkit.analytics.shares import added, count, joined, listed, one_of, share
+from crmkit.analytics.shares import added, count, joined, listed, share
 from crmkit.analytics.survival import aalen_johansen
 from crmkit.analytics.weighted import WeightedPipeline, WeightedTally, pipeline_of
 from crmkit.analytics.weighted import tally as tally_weighted
@@ -166,8 +166,7 @@ def tally_history(journeys: Journeys, *, mature: int = 90, ends: bool = True) ->
     ``ends``, which take memory for every deal, nothing is told of when.
     Raises UsageError with code ``bad_days``.
     """
-    if type(mature) is not int or mature < 0:
-        raise UsageError(f"{shown(mature)} is no number of days", code="bad_days", hint="an int from 0 up")
+    check_mature(mature)
     now = to_micros(journeys.frame.as_of)
     folds = {
         rung.id: _HistoryFold(journeys.frame, {} if ends else None) for rung in ladder(journeys.stages, "now").rungs

@@ -24,7 +24,7 @@ from sqlalchemy import (
 )
 
 from crmkit.analytics import funnel, win_curve, win_rate
-from crmkit.analytics.asked import check_period
+from crmkit.analytics.asked import check_period, one_of
 from crmkit.analytics.columns import NEVER, NO_NUMBER, Stay, begins, identity, money, sound, stand_in, term, within
 from crmkit.analytics.facts import DealFact, Spell, StageFact
 from crmkit.analytics.frame import Frame
@@ -33,7 +33,7 @@ from crmkit.analytics.journeys import Journeys
 from crmkit.analytics.ladder import Order, Reaching, ladder
 from crmkit.analytics.masks import Masked
 from crmkit.analytics.parts import Parts
-from crmkit.analytics.shares import bounds_of, one_of
+from crmkit.analytics.shares import bounds_of
 from crmkit.analytics.totals import Totals
 from crmkit.analytics.win_curve import ClosingTally
 from crmkit.analytics.win_rate import Counting, WinTally

@@ -10,10 +10,11 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from fractions import Fraction
-from typing import Any, Literal, get_args
+from typing import Any, Literal
 
 import attrs
 
+from crmkit.analytics.asked import one_of
 from crmkit.analytics.facts import DealFact
 from crmkit.analytics.frame import Frame
 from crmkit.analytics.metric import Metric
@@ -24,9 +25,8 @@ from crmkit.analytics.survival import kaplan_meier
 from crmkit.analytics.totals import money_of, settled
 from crmkit.analytics.win_curve import ClosingFold, ClosingTally
 from crmkit.analytics.win_rate import WinFold, WinTally, rate_of
-from crmkit.errors import InvalidValue, UsageError
+from crmkit.errors import InvalidValue
 from crmkit.values import Period
-from crmkit.values.text import shown
 
 __all__ = [
     "SalesCycle",
@@ -194,8 +194,7 @@ def velocity_of(
     :class:`~crmkit.errors.UsageError` with code ``unknown_variant``, and what
     :meth:`~crmkit.analytics.totals.Totals.worth` does.
     """
-    if variant not in get_args(Variant):
-        raise UsageError(f"there is no velocity of {shown(variant)} deals", code="unknown_variant", hint="open, closed")
+    one_of(variant, Variant, "velocity")
     frame = settled(frame, counted.wins.won)
     parts = counted.wins.parts
     rate = rate_of(counted.wins, frame, "closed_count", period)

@@ -15,7 +15,7 @@ from typing import Any
 import attrs
 
 from crmkit.analytics import vega
-from crmkit.analytics.asked import check_age, check_period
+from crmkit.analytics.asked import check_age, check_period, one_of
 from crmkit.analytics.facts import DealFact, Outcome
 from crmkit.analytics.frame import Frame
 from crmkit.analytics.metric import Metric
@@ -23,7 +23,6 @@ from crmkit.analytics.parts import Parts, PartsFold
 from crmkit.analytics.periods import covered, within
 from crmkit.analytics.proportion import wilson
 from crmkit.analytics.quantile import mean, median
-from crmkit.analytics.shares import one_of
 from crmkit.analytics.survival import Incidences, aalen_johansen
 from crmkit.values import Period, local_date, zone
 

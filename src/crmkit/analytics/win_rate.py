@@ -17,11 +17,11 @@ rates. What share of deals is won in the end, :mod:`~crmkit.analytics.win_curve`
 from collections.abc import Iterable, Mapping
 from datetime import date
 from fractions import Fraction
-from typing import Literal, get_args
+from typing import Literal
 
 import attrs
 
-from crmkit.analytics.asked import check_period
+from crmkit.analytics.asked import check_period, one_of
 from crmkit.analytics.facts import DealFact, Outcome
 from crmkit.analytics.frame import Frame
 from crmkit.analytics.metric import Metric
@@ -31,7 +31,6 @@ from crmkit.analytics.proportion import wilson
 from crmkit.analytics.totals import Totals, TotalsFold, money_of, settled
 from crmkit.errors import UsageError
 from crmkit.values import Period, local_date, zone
-from crmkit.values.text import shown
 
 __all__ = ["Counting", "Variant", "WinFold", "WinTally", "counted_by", "part_of", "rate_of", "tally", "win_rate"]
 
@@ -73,8 +72,7 @@ class WinFold:
     __slots__ = ("_by", "_lost", "_parts", "_period", "_won", "_zone")
 
     def __init__(self, period: Period | None, frame: Frame, by: Counting = "closed") -> None:
-        if by not in get_args(Counting):
-            raise UsageError(f"deals are not counted by {shown(by)}", code="unknown_variant", hint="closed or created")
+        one_of(by, Counting, "way of counting")
         check_period(period)
         self._by: Counting = by
         self._period = period
@@ -117,10 +115,7 @@ def counted_by(variant: Variant) -> Counting:
 
     Raises :class:`~crmkit.errors.UsageError` with code ``unknown_variant``.
     """
-    if variant not in get_args(Variant):
-        raise UsageError(
-            f"there is no win rate {shown(variant)}", code="unknown_variant", hint=", ".join(get_args(Variant))
-        )
+    one_of(variant, Variant, "win rate")
     return "created" if variant == "created_cohort" else "closed"
 
 

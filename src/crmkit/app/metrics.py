@@ -30,6 +30,7 @@ from crmkit.analytics import (
     win_curve,
     win_rate,
 )
+from crmkit.analytics.asked import one_of
 from crmkit.analytics.backtest import Snapshot
 from crmkit.analytics.facts import DealFact, Spell, StageFact
 from crmkit.analytics.faults import Fault
@@ -38,7 +39,6 @@ from crmkit.analytics.journeys import Journeys
 from crmkit.analytics.ladder import Order, Reaching, ladder
 from crmkit.analytics.metric import Metric
 from crmkit.analytics.parts import Parts
-from crmkit.analytics.shares import one_of
 from crmkit.analytics.velocity import VelocityTally
 from crmkit.app import facts
 from crmkit.app.naming import named, pipelines_seen
