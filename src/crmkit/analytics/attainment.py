@@ -5,7 +5,6 @@ help (credited closed-won, splits). Traps: a deal of two owners is one deal; not
 need not be the sum of its members'; today's owner need not be the owner at the close, so the facts must bear that one.
 """
 
-from collections import Counter
 from collections.abc import Hashable, Iterable, Mapping
 from fractions import Fraction
 from typing import Any, TypeAlias
@@ -18,7 +17,7 @@ from crmkit.analytics.frame import Frame
 from crmkit.analytics.metric import Metric
 from crmkit.analytics.parts import Parts, PartsFold
 from crmkit.analytics.periods import covered, within
-from crmkit.analytics.shares import joined, listed
+from crmkit.analytics.shares import added, joined, listed
 from crmkit.analytics.totals import Totals, TotalsFold, money_of, settled
 from crmkit.errors import InvalidValue
 from crmkit.values import Money, Period
@@ -50,7 +49,7 @@ class AttainmentTally:
         credit = dict(self.credit)
         for share, own in other.credit.items():
             credit[share] = credit.get(share, Totals()) + own
-        deals = dict(Counter(self.deals) + Counter(other.deals))
+        deals = added(self.deals, other.deals)
         members = joined(self.members, other.members)
         return AttainmentTally(self.won + other.won, credit, deals, self.parts + other.parts, members)
 

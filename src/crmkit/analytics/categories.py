@@ -7,7 +7,6 @@ then the default of its stage. Won deals are ``closed`` whatever their category 
 no category.
 """
 
-from collections import Counter
 from collections.abc import Hashable, Iterable, Mapping
 from datetime import date
 from typing import Any, Literal, get_args
@@ -20,6 +19,7 @@ from crmkit.analytics.frame import Frame
 from crmkit.analytics.metric import Metric
 from crmkit.analytics.parts import Parts, PartsFold
 from crmkit.analytics.periods import covered, within
+from crmkit.analytics.shares import added
 from crmkit.analytics.totals import Totals, TotalsFold, settled
 from crmkit.errors import InvalidValue
 from crmkit.values import Period
@@ -58,7 +58,7 @@ class CategoryTally:
         totals = dict(self.totals)
         for category, own in other.totals.items():
             totals[category] = totals.get(category, Totals()) + own
-        return CategoryTally(totals, self.parts + other.parts, _plus(self.overdue, other.overdue))
+        return CategoryTally(totals, self.parts + other.parts, added(self.overdue, other.overdue))
 
 
 @attrs.frozen(kw_only=True)
@@ -205,7 +205,3 @@ def _metric(
         period=covered(period, frame),
         notes=(f"of the open deals in it, {late} were expected before today",) if late else (),
     )
-
-
-def _plus(one: Mapping[str, int], other: Mapping[str, int]) -> Mapping[str, int]:
-    return dict(Counter(one) + Counter(other))

@@ -6,6 +6,7 @@ from collections.abc import Hashable, Mapping
 import attrs
 
 from crmkit.analytics.frame import Frame
+from crmkit.analytics.shares import added
 
 __all__ = ["Parts", "PartsFold"]
 
@@ -31,7 +32,7 @@ class Parts:
         ids = dict(self.ids)
         for part, own in other.ids.items():
             ids[part] = ids.get(part, frozenset()) | own
-        return Parts(dict(Counter(self.counts) + Counter(other.counts)), ids)
+        return Parts(added(self.counts, other.counts), ids)
 
     def without(self, *counted: str) -> dict[str, int]:
         """How many are in each part but those: what was excluded, by reason."""

@@ -6,7 +6,6 @@ velocity, so each is named. Trap: the usual cycle, the mean of deals won, leaves
 still; the Kaplan-Meier median beside it does not.
 """
 
-from collections import Counter
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from fractions import Fraction
@@ -21,6 +20,7 @@ from crmkit.analytics.metric import Metric
 from crmkit.analytics.parts import Parts, PartsFold
 from crmkit.analytics.periods import covered
 from crmkit.analytics.quantile import mean, median
+from crmkit.analytics.shares import added
 from crmkit.analytics.survival import kaplan_meier
 from crmkit.analytics.totals import money_of, settled
 from crmkit.analytics.win_curve import ClosingFold, ClosingTally
@@ -60,7 +60,7 @@ class VelocityTally:
     def __add__(self, other: "VelocityTally") -> "VelocityTally":
         if not isinstance(other, VelocityTally):
             return NotImplemented
-        cycle = dict(Counter(self.cycle) + Counter(other.cycle))
+        cycle = added(self.cycle, other.cycle)
         undated = self.undated + other.undated
         return VelocityTally(self.wins + other.wins, cycle, undated, self.closing + other.closing)
 

@@ -6,7 +6,6 @@ time to close is by Kaplan-Meier, whatever the deal closes as. Ages are whole da
 frame's zone to ``closed_on``.
 """
 
-from collections import Counter
 from collections.abc import Callable, Hashable, Iterable, Mapping
 from datetime import date
 from fractions import Fraction
@@ -23,6 +22,7 @@ from crmkit.analytics.parts import Parts, PartsFold
 from crmkit.analytics.periods import covered, within
 from crmkit.analytics.proportion import wilson
 from crmkit.analytics.quantile import mean, median
+from crmkit.analytics.shares import added
 from crmkit.analytics.survival import Incidences, aalen_johansen
 from crmkit.values import Period, local_date, zone
 
@@ -47,7 +47,7 @@ class ClosingTally:
             return NotImplemented
         ages = dict(self.ages)
         for days, outcomes in other.ages.items():
-            ages[days] = dict(Counter(ages.get(days, {})) + Counter(outcomes))
+            ages[days] = added(ages.get(days, {}), outcomes)
         return ClosingTally(ages, self.parts + other.parts)
 
     def days(self, *outcomes: Outcome) -> dict[int, int]:

@@ -74,7 +74,7 @@ def _told(part: Any, hidden: int, amounts: bool) -> Any:
     if isinstance(part, Mapping):
         return {key: _told(each, hidden, amounts) for key, each in part.items()}
     if isinstance(part, Parts):
-        return part + Parts({HIDDEN: hidden})
+        return part + Parts({HIDDEN: hidden} if hidden else {})
     if not attrs.has(type(part)) or isinstance(part, Frame):
         return part
     changed: dict[str, Any] = {}
