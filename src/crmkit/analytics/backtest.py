@@ -14,15 +14,15 @@ import attrs
 from crmkit.analytics import vega
 from crmkit.analytics.frame import Frame
 from crmkit.analytics.metric import Metric
+from crmkit.analytics.totals import money_of
 from crmkit.errors import CurrencyMismatch, UsageError
 from crmkit.values import Money, Period
+from crmkit.values.money import UNITS_IN_ONE
 from crmkit.values.text import shown
 
 __all__ = ["Backtest", "BacktestRow", "Snapshot", "backtest", "month_ends"]
 
 F = TypeVar("F")
-
-_PER_UNIT = 10_000
 
 
 @attrs.frozen(kw_only=True)
@@ -189,10 +189,8 @@ class _Told:
     members: dict[str, tuple[Hashable, ...]] | None
 
     def money(self, what: str, units: Sequence[int]) -> Metric:
-        exact = Fraction(sum(units), len(units) * _PER_UNIT) if units else None
-        value = None
-        if exact is not None and self.frame.currency is not None:
-            value = Money.from_units(round(exact * _PER_UNIT), self.frame.currency)
+        exact = Fraction(sum(units), len(units) * UNITS_IN_ONE) if units else None
+        value = None if exact is None else money_of(exact, self.frame)
         return self._metric(what, "money", value, exact, len(units), self.excluded)
 
     def ratio(self, what: str, shares: Sequence[Fraction], without: int) -> Metric:

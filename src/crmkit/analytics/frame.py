@@ -8,7 +8,7 @@ import attrs
 
 from crmkit.errors import CurrencyMismatch, UsageError
 from crmkit.values import Money, local_date, zone
-from crmkit.values.money import minor_digits
+from crmkit.values.money import UNITS_IN_ONE, minor_digits
 from crmkit.values.rates import Policy, Rates
 from crmkit.values.text import shown
 
@@ -70,13 +70,13 @@ class Frame:
         CurrencyMismatch if it is in another currency and there are no rates, and InvalidValue (``no_rate``).
         """
         if self.currency is None or amount.currency == self.currency:
-            return Fraction(amount.units, 10_000)
+            return Fraction(amount.units, UNITS_IN_ONE)
         if self.rates is None:
             raise CurrencyMismatch(
                 f"{amount.currency} does not add up with {self.currency}", hint="give the frame rates and a policy"
             )
         day = on if self.policy == "booking" and on is not None else self.today
-        return Fraction(amount.units, 10_000) * self.rates.rate(amount.currency, self.currency, day, self.policy)
+        return Fraction(amount.units, UNITS_IN_ONE) * self.rates.rate(amount.currency, self.currency, day, self.policy)
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON."""

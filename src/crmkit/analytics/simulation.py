@@ -26,11 +26,10 @@ from crmkit.analytics.totals import Totals, money_of, settled
 from crmkit.analytics.weighted import part_of
 from crmkit.errors import CurrencyMismatch, UsageError
 from crmkit.values import Money, Period
+from crmkit.values.money import UNITS_IN_ONE
 from crmkit.values.text import shown
 
 __all__ = ["Simulation", "simulate"]
-
-_PER_UNIT = 10_000
 _MOST_RUNS = 1_000_000
 
 
@@ -103,7 +102,7 @@ def simulate(
     chances = [
         _Chance(frame.worth(amount, None), float(p)) for _, amount, p in sorted(counted, key=lambda c: repr(c[0]))
     ]
-    scale = math.lcm(_PER_UNIT, *(chance.worth.denominator for chance in chances))
+    scale = math.lcm(UNITS_IN_ONE, *(chance.worth.denominator for chance in chances))
     sums = _runs(chances, scale, seed, runs)
     return _told(sums, scale, parts, frame, period, (seed, runs, target))
 
@@ -180,7 +179,7 @@ def _told(
 
 def _reach(sums: Mapping[int, int], scale: int, common: dict[str, Any], asked: tuple[int, int, Money | None]) -> Metric:
     _, runs, target = asked
-    needed = 0 if target is None else Fraction(target.units, _PER_UNIT) * scale
+    needed = 0 if target is None else Fraction(target.units, UNITS_IN_ONE) * scale
     reached = sum(times for total, times in sums.items() if total >= needed) if common["n"] else 0
     more = {key: value for key, value in common.items() if key not in ("name", "unit", "n")}
     return share("probability_to_reach", "simulated", reached, runs if common["n"] else 0, **more)

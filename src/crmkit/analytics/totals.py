@@ -15,12 +15,11 @@ import attrs
 from crmkit.analytics.frame import Frame
 from crmkit.errors import CurrencyMismatch
 from crmkit.values import Money
+from crmkit.values.money import UNITS_IN_ONE
 
 __all__ = ["Totals", "TotalsFold", "money_in", "money_of", "settled", "tally"]
 
 Units: TypeAlias = Mapping[tuple[str, date | None], int]
-
-_PER_UNIT = 10_000
 
 
 @attrs.frozen
@@ -57,10 +56,10 @@ class Totals:
         """
         told_in = settled(frame, self)
         if told_in.currency is None or self.currencies == (told_in.currency,):
-            return Fraction(sum(self.units.values()), _PER_UNIT)
+            return Fraction(sum(self.units.values()), UNITS_IN_ONE)
         # A sum may be more than a Money can hold, so what is converted is one unit of each currency and day.
         ones = {key: told_in.worth(Money(1, key[0]), key[1]) for key in self.units}
-        return sum((Fraction(number, _PER_UNIT) * ones[key] for key, number in self.units.items()), Fraction(0))
+        return sum((Fraction(number, UNITS_IN_ONE) * ones[key] for key, number in self.units.items()), Fraction(0))
 
     def money(self, frame: Frame) -> Money | None:
         """The sum, rounded once, half to even, to a ten-thousandth; None if nothing had an amount.
@@ -130,4 +129,4 @@ def money_in(worth: Fraction, currency: str) -> Money:
 
     Raises :class:`~crmkit.errors.InvalidValue` with code ``out_of_range`` or ``bad_currency``.
     """
-    return Money.from_units(round(worth * _PER_UNIT), currency)
+    return Money.from_units(round(worth * UNITS_IN_ONE), currency)

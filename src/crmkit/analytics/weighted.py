@@ -26,6 +26,7 @@ from crmkit.analytics.shares import added, listed
 from crmkit.analytics.totals import Totals, money_of, settled
 from crmkit.errors import InvalidValue
 from crmkit.values import Period
+from crmkit.values.money import UNITS_IN_ONE
 
 __all__ = ["Cell", "Sums", "WeightedPipeline", "WeightedTally", "part_of", "pipeline_of", "tally", "weighted_pipeline"]
 
@@ -33,8 +34,6 @@ Cell: TypeAlias = tuple[date | None, str, Fraction]
 """The first day of the month of the expected close (None: overdue), the currency and the probability."""
 Sums: TypeAlias = tuple[int, int, int]
 """How many deals, the sum of their amounts in ten-thousandths, and the sum of the squares of these."""
-
-_PER_UNIT = 10_000
 
 
 @attrs.frozen
@@ -243,8 +242,8 @@ def _variance(cells: Mapping[Cell, Sums], frame: Frame) -> Fraction:
     """The sum of a² p (1 - p), exact: a rate of exchange counts twice."""
     found = Fraction(0)
     for (_, currency, p), (_, _, squares) in cells.items():
-        rate = Totals({(currency, None): _PER_UNIT}, 1).worth(frame)
-        found += Fraction(squares, _PER_UNIT**2) * rate * rate * p * (1 - p)
+        rate = Totals({(currency, None): UNITS_IN_ONE}, 1).worth(frame)
+        found += Fraction(squares, UNITS_IN_ONE**2) * rate * rate * p * (1 - p)
     return found
 
 

@@ -30,10 +30,11 @@ import attrs
 from crmkit.errors import CurrencyMismatch, InvalidValue, UsageError
 from crmkit.values.text import shown
 
-__all__ = ["Money", "minor_digits"]
+__all__ = ["UNITS_IN_ONE", "Money", "minor_digits"]
 
 _SCALE = 4
-_PER_UNIT = 10_000
+UNITS_IN_ONE = 10_000
+"""How many of the units an amount is kept in are one of its currency."""
 _UNITS_BITS = 63
 _MAX_UNITS = 2**_UNITS_BITS - 1
 _MAX_ADJUSTED = 15
@@ -255,7 +256,7 @@ def _context(*numbers: Decimal) -> Context:
 
 def _units(amount: object) -> int:
     if isinstance(amount, int) and not isinstance(amount, bool):
-        units = int(amount) * _PER_UNIT
+        units = int(amount) * UNITS_IN_ONE
     elif isinstance(amount, str):
         if not _PLAIN_NUMBER.fullmatch(amount):
             raise _not_a_number(amount)
