@@ -15,10 +15,9 @@ from crmkit.analytics.facts import DealFact, Spell
 from crmkit.analytics.frame import Frame
 from crmkit.errors import InvalidValue, UsageError
 from crmkit.values import to_micros
+from crmkit.values.clock import DAY_MICROS
 
 __all__ = ["Dwell", "age", "days_of", "dwell", "elapsed", "idle", "is_rotten"]
-
-DAY_MICROS = 86_400_000_000
 
 
 @attrs.frozen(kw_only=True)

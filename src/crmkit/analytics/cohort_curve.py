@@ -6,7 +6,6 @@ from typing import Any
 import attrs
 
 from crmkit.analytics.asked import check_age
-from crmkit.analytics.clocks import DAY_MICROS
 from crmkit.analytics.conversion import first_entries
 from crmkit.analytics.frame import Frame
 from crmkit.analytics.journeys import Journeys
@@ -17,6 +16,7 @@ from crmkit.analytics.periods import covered
 from crmkit.analytics.shares import added, joined, listed
 from crmkit.analytics.survival import Incidences, aalen_johansen
 from crmkit.values import Period, to_micros
+from crmkit.values.clock import DAY_MICROS
 
 __all__ = ["LOST", "REACHED", "CohortCurve", "CohortCurveTally", "cohort_curve", "cohort_curve_of", "tally"]
 

@@ -11,7 +11,7 @@ from crmkit.errors import InvalidQuery
 from crmkit.schema.types import Date, DateTime
 from crmkit.store.plans import Draft
 from crmkit.values import to_days, zone
-from crmkit.values.clock import offsets
+from crmkit.values.clock import DAY_MICROS, offsets
 
 __all__ = ["NEVER", "NO_NUMBER", "Begins", "Stay", "begins", "identity", "money", "sound", "stand_in", "term", "within"]
 
@@ -19,7 +19,6 @@ NO_NUMBER = literal(None, BigInteger)
 NEVER = -(2**62)
 """An instant that there is not."""
 
-_DAY = 86_400_000_000
 _FIRST_YEAR, _YEARS = 1970, 130
 _MODULUS = 1_000_003
 """A prime whose square a few million times is far from the end of a 64-bit integer."""
@@ -82,9 +81,9 @@ def begins(draft: Draft, start: str, zone_name: str) -> Begins:
     known = offsets(zone(zone_name), _FIRST_YEAR, _YEARS)
     # The first days of the table are left to Python: local days before 1970 would be negative, and division differ.
     # Its last are those of its last year, not of the last change: many zones have had none for decades.
-    first, after = known[0][0] + 2 * _DAY, to_days(date(_FIRST_YEAR + _YEARS, 1, 1)) * _DAY
+    first, after = known[0][0] + 2 * DAY_MICROS, to_days(date(_FIRST_YEAR + _YEARS, 1, 1)) * DAY_MICROS
     reaches = value.between(first, after)
-    day = (value + _offset(value, known)) // literal(_DAY, BigInteger)
+    day = (value + _offset(value, known)) // literal(DAY_MICROS, BigInteger)
     return Begins(day, case(never, (~reaches, value)), reaches)
 
 

@@ -12,7 +12,6 @@ from fractions import Fraction
 import attrs
 
 from crmkit.analytics.asked import check_mature
-from crmkit.analytics.clocks import DAY_MICROS
 from crmkit.analytics.facts import DealFact, Spell
 from crmkit.analytics.frame import Frame
 from crmkit.analytics.journeys import Journey, Journeys
@@ -21,6 +20,7 @@ from crmkit.analytics.metric import Metric
 from crmkit.analytics.periods import covered
 from crmkit.analytics.shares import added, bounds_of, count, joined, listed, share
 from crmkit.values import Period, to_micros
+from crmkit.values.clock import DAY_MICROS
 
 __all__ = [
     "ConversionTally",

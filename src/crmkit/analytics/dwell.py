@@ -12,7 +12,6 @@ from typing import Any, Literal
 import attrs
 
 from crmkit.analytics.asked import one_of
-from crmkit.analytics.clocks import DAY_MICROS
 from crmkit.analytics.facts import Spell, StageFact
 from crmkit.analytics.frame import Frame
 from crmkit.analytics.journeys import Journeys
@@ -24,6 +23,7 @@ from crmkit.analytics.quantile import mean
 from crmkit.analytics.shares import added, count
 from crmkit.analytics.survival import Curve, kaplan_meier
 from crmkit.values import to_micros
+from crmkit.values.clock import DAY_MICROS
 
 __all__ = ["DwellTally", "StageDwell", "Stay", "median_interval", "stage_dwell", "stage_dwell_of", "tally"]
 

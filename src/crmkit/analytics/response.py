@@ -14,7 +14,6 @@ from typing import Any, Literal
 import attrs
 
 from crmkit.analytics.asked import check_hours, check_limit, one_of
-from crmkit.analytics.clocks import DAY_MICROS
 from crmkit.analytics.frame import Frame
 from crmkit.analytics.metric import Metric
 from crmkit.analytics.parts import Parts, PartsFold
@@ -24,6 +23,7 @@ from crmkit.analytics.shares import bounds_of, share
 from crmkit.analytics.survival import Curve, kaplan_meier
 from crmkit.values import Period, from_micros, to_micros
 from crmkit.values.business_hours import BusinessHours
+from crmkit.values.clock import DAY_MICROS
 
 __all__ = [
     "Answer",

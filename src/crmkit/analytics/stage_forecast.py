@@ -11,7 +11,6 @@ from typing import Any, Literal, TypeVar
 import attrs
 
 from crmkit.analytics.asked import check_mature, check_period, one_of
-from crmkit.analytics.clocks import DAY_MICROS
 from crmkit.analytics.facts import DealFact, StageFact
 from crmkit.analytics.frame import Frame
 from crmkit.analytics.journeys import Journeys
@@ -24,6 +23,7 @@ from crmkit.analytics.weighted import WeightedPipeline, WeightedTally, pipeline_
 from crmkit.analytics.weighted import tally as tally_weighted
 from crmkit.errors import UsageError
 from crmkit.values import Period, to_micros
+from crmkit.values.clock import DAY_MICROS
 from crmkit.values.text import shown
 
 __all__ = [

@@ -14,6 +14,7 @@ from crmkit.errors import InvalidValue
 from crmkit.values.text import shown
 
 __all__ = [
+    "DAY_MICROS",
     "Clock",
     "SystemClock",
     "days_before",
@@ -28,7 +29,8 @@ __all__ = [
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _EPOCH_DAY = date(1970, 1, 1).toordinal()
-_DAY_MICROS = 86_400_000_000
+DAY_MICROS = 86_400_000_000
+"""The microseconds of a day of 24 hours."""
 _FIRST_DAY = date.min.toordinal() - _EPOCH_DAY
 _LAST_DAY = date.max.toordinal() - _EPOCH_DAY
 _ZONE_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_+-]{0,31}(?:/[A-Za-z0-9][A-Za-z0-9_+-]{0,31}){0,2}")
@@ -65,7 +67,7 @@ def to_micros(moment: datetime) -> int:
         raise _not_an_instant(moment) from None
     if not _FIRST_DAY <= days <= _LAST_DAY:
         raise _out_of_range(f"{moment.isoformat()} is outside the years 1 to 9999 in UTC")
-    return days * _DAY_MICROS + since.seconds * 1_000_000 + since.microseconds
+    return days * DAY_MICROS + since.seconds * 1_000_000 + since.microseconds
 
 
 def from_micros(micros: int) -> datetime:
@@ -152,7 +154,7 @@ def local_date(moment: datetime, tz: ZoneInfo) -> date:
 def offsets(tz: ZoneInfo, first_year: int, years: int) -> tuple[tuple[int, int], ...]:
     """From which instants on a zone is how far from UTC: pairs in microseconds, ascending, from the first of January.
 
-    Between two of them the day of an instant is a matter of integers: ``(instant + offset) // 86_400_000_000``.
+    Between two of them the day of an instant is a matter of integers: ``(instant + offset) // DAY_MICROS``.
     """
     day = timedelta(days=1)
     at = datetime(first_year, 1, 1, tzinfo=UTC)

@@ -10,6 +10,7 @@ from crmkit.errors import InvalidValue
 from crmkit.schema.field_type import ORDER, FieldType, Parts
 from crmkit.schema.parts import Kind, Part, Slot
 from crmkit.values import from_days, from_micros, to_days, to_micros
+from crmkit.values.clock import DAY_MICROS
 from crmkit.values.text import shown
 
 __all__ = ["Date", "DateTime", "Duration"]
@@ -140,7 +141,7 @@ class Duration(FieldType):
     def dump(self, value: timedelta) -> str:
         micros = value // _MICROSECOND
         sign, rest = ("-" if micros < 0 else ""), abs(micros)
-        days, rest = divmod(rest, 86_400_000_000)
+        days, rest = divmod(rest, DAY_MICROS)
         seconds, fraction = divmod(rest, 1_000_000)
         tail = f".{fraction:06d}" if fraction else ""
         return f"{sign}P{days}DT{seconds}{tail}S"
