@@ -31,7 +31,7 @@ from crmkit.query.lift import lift
 from crmkit.query.nodes import TRUE, Expr, holds
 from crmkit.records import Segment
 from crmkit.schema import Record
-from crmkit.segments.rfm import CutPoints, Purchases, Score, cut_points, monetary, scores, won_deals
+from crmkit.segments.rfm import CutPoints, Purchases, Score, cut_points, scores, valued_in, won_deals
 from crmkit.segments.worklist import WorkItem, about_account, about_deal, open_in, stake, under_followed
 from crmkit.values import Money, to_micros
 
@@ -177,7 +177,7 @@ class Segments(Collection[Segment]):
     def _purchases(self, window: int | None, currency: str) -> list[Purchases]:
         me = self.session
         deals = Query[Any](me, me.type_of("deal")).where(won_deals(window), F.account.not_null())
-        valued = deals.where(monetary(currency)).totals(by=F.account, sums=F.amount)
+        valued = deals.where(valued_in(currency)).totals(by=F.account, sums=F.amount)
         totals = {group.key[0]: (group.sums[0][0].amount, group.count) for group in valued}
         counts: dict[UUID, tuple[int, int]] = {}
         for group in deals.totals(by=(F.account, F.closed_on)):

@@ -32,9 +32,9 @@ __all__ = [
     "Purchases",
     "Score",
     "cut_points",
-    "monetary",
     "rfm_expressions",
     "scores",
+    "valued_in",
 ]
 
 Monetary = Literal["mean", "total"]
@@ -192,8 +192,8 @@ def won_deals(window: int | None = None) -> Expr:
     return won if window is None else all_of((won, F.closed_on >= RelativeTime("today", -window)))
 
 
-def monetary(currency: str) -> Expr:
-    """The deals that count for M: those with an amount in the currency."""
+def valued_in(currency: str) -> Expr:
+    """The deals with an amount in the currency, which are those that count for M."""
     return any_of((F.amount >= Money(0, currency), F.amount < Money(0, currency)))
 
 
@@ -214,7 +214,7 @@ def _condition(cuts: CutPoints, cell: Cell, won: Expr, currency: str | None) -> 
             raise InvalidValue(
                 "conditions on M are about totals", code="not_total", hint='cut_points(..., monetary="total")'
             )
-        spent = F.deals.amount.sum(all_of((won, monetary(currency))))
+        spent = F.deals.amount.sum(all_of((won, valued_in(currency))))
         bought += _within(spent, cell.m, [Money(value, currency) for value in cuts.value])
     return all_of(bought)
 

@@ -10,6 +10,7 @@ from crmkit.errors import InvalidQuery, InvalidValue
 from crmkit.query import Expr, F, days_ago, now
 from crmkit.query.nodes import all_of
 from crmkit.records import Deal
+from crmkit.segments.rfm import valued_in
 from crmkit.values import Money
 from crmkit.values.text import shown
 
@@ -94,7 +95,7 @@ def under_followed(on: str, at_least: Money, days: int) -> Expr:
 
 def open_in(currency: str) -> Expr:
     """Open deals with an amount in the currency."""
-    return all_of((F.outcome == "open", (F.amount >= Money(0, currency)) | (F.amount < Money(0, currency))))
+    return all_of((F.outcome == "open", valued_in(currency)))
 
 
 def stake(deals: list[Deal], currency: str) -> Money:
