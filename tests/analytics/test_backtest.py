@@ -4,7 +4,6 @@ import json
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
 from fractions import Fraction
-from typing import Any
 
 import attrs
 import pytest
@@ -15,7 +14,7 @@ from crmkit.analytics.backtest import Backtest, Snapshot, backtest, month_ends
 from crmkit.analytics.facts import DealFact
 from crmkit.analytics.frame import Frame
 from crmkit.analytics.weighted import weighted_pipeline
-from crmkit.errors import CurrencyMismatch, UsageError
+from crmkit.errors import CurrencyMismatch
 from crmkit.values import Money, Period
 from tests.analytics.journeys import FRAME, eur
 
@@ -113,13 +112,6 @@ def test_months_end_where_the_frame_is() -> None:
     """At 17:00 UTC on the last of March, April has begun in Shanghai: March is over there."""
     frame = Frame(as_of=datetime(2017, 3, 31, 17, tzinfo=UTC), zone="Asia/Shanghai")
     assert month_ends(frame, 1) == ((datetime(2017, 2, 28, 16, tzinfo=UTC), Period.month(2017, 3, "Asia/Shanghai")),)
-
-
-@pytest.mark.parametrize("n", [-1, 1.5, True])
-def test_a_number_of_months_that_is_none_is_refused(n: Any) -> None:
-    with pytest.raises(UsageError) as refusal:
-        month_ends(FRAME, n)
-    assert refusal.value.code == "bad_months"
 
 
 def test_what_a_forecast_raises_goes_through() -> None:

@@ -15,10 +15,9 @@ from crmkit.analytics import vega
 from crmkit.analytics.frame import Frame
 from crmkit.analytics.metric import Metric
 from crmkit.analytics.totals import money_of
-from crmkit.errors import CurrencyMismatch, UsageError
+from crmkit.errors import CurrencyMismatch
 from crmkit.values import Money, Period
 from crmkit.values.money import UNITS_IN_ONE
-from crmkit.values.text import shown
 
 __all__ = ["Backtest", "BacktestRow", "Snapshot", "backtest", "month_ends"]
 
@@ -141,11 +140,9 @@ def backtest(
 def month_ends(frame: Frame, n: int) -> tuple[tuple[datetime, Period], ...]:
     """The last ``n`` instants at which a month began in the frame's zone and that month is over, the oldest first.
 
-    Each comes with the month that began, which is the one to forecast then. Raises UsageError with code ``bad_months``,
-    and InvalidValue with code ``out_of_range`` before the year 1.
+    Each comes with the month that began, which is the one to forecast then. Raises InvalidValue with code
+    ``out_of_range`` before the year 1.
     """
-    if type(n) is not int or n < 0:
-        raise UsageError(f"{shown(n)} is no number of months", code="bad_months", hint="an int from 0 up")
     today = frame.today
     months = (divmod(today.year * 12 + today.month - 1 - back, 12) for back in range(n, 0, -1))
     periods = [Period.month(year, month + 1, frame.zone) for year, month in months]

@@ -357,11 +357,8 @@ class Metrics:
 
     def _snapshots(self, months: int) -> Iterator["Snapshot[Metrics]"]:
         """This as it was at the beginning of each of the last whole months, and what was won in them."""
-        start, currency = self.frame.today.replace(day=1), self._currency()
-        for _ in range(months):
-            start = (start - timedelta(days=1)).replace(day=1)
-            period = Period.month(start.year, start.month, self.frame.zone)
-            at = period.instants()[0]
+        currency = self._currency()
+        for at, period in backtest.month_ends(self.frame, months):
             then = attrs.evolve(self, reader=self.session.reader_as_of(at), frame=attrs.evolve(self.frame, as_of=at))
             won = coverage.tally(self._deals("won"), period, self.frame).won
             # A month in which nothing was won is no month without an answer.
