@@ -1,5 +1,6 @@
 """Totals of money by currency and day: nothing is lost, nothing is rounded before the end."""
 
+from collections.abc import Iterable
 from datetime import date
 from fractions import Fraction
 
@@ -9,13 +10,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from crmkit.analytics.frame import Frame
-from crmkit.analytics.totals import Totals, TotalsFold, money_in, money_of, settled, tally
+from crmkit.analytics.totals import Totals, TotalsFold, money_in, money_of, settled
 from crmkit.errors import CurrencyMismatch, InvalidValue
 from crmkit.values import Money
 from tests.analytics.made import FRAME, IN_EUR, NOON, RATES
 
 AMOUNTS = st.builds(Money.from_units, st.integers(-(10**15), 10**15), st.sampled_from(["EUR", "USD"]))
 DATED = st.lists(st.tuples(st.none() | AMOUNTS, st.none() | st.dates(date(2023, 1, 1), date(2025, 1, 1))), max_size=30)
+
+
+def tally(amounts: Iterable[tuple[Money | None, date | None]]) -> Totals:
+    fold = TotalsFold()
+    for amount, on in amounts:
+        fold.add(amount, on)
+    return fold.done()
 
 
 @pytest.mark.law

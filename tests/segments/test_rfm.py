@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from crmkit.errors import InvalidValue
-from crmkit.segments.rfm import Cell, CutPoints, Purchases, cut_points, rfm_expressions, scores
+from crmkit.segments.rfm import Cell, Purchases, cut_points, rfm_expressions, scores
 
 DATA = Path(__file__).parents[1] / "data" / "cdnow" / "customers.csv"
 END = date(1998, 6, 30)
@@ -65,13 +65,13 @@ def test_cdnow_has_no_customers_of_middling_frequency() -> None:
     assert sum(found.values()) == cuts.n == 400
 
 
-def test_cut_points_are_kept_and_scores_do_not_move_when_others_buy() -> None:
+def test_scores_by_cut_points_once_made_do_not_move_when_others_buy() -> None:
     customers = [Purchases(n, 10 * n, n, Decimal(100)) for n in range(1, 11)]
     cuts = cut_points(customers)
     assert (cuts.days, cuts.count) == ((20, 40, 60, 80), (2, 4, 6, 8))
     before = {s.id: s for s in scores(customers, cuts)}
     crowd = [Purchases(f"客户 {n}", 1, 100, Decimal(10**6)) for n in range(1_000)]
-    after = {s.id: s for s in scores([*customers, *crowd], CutPoints.read(cuts.document()))}
+    after = {s.id: s for s in scores([*customers, *crowd], cuts)}
     assert {i: after[i] for i in before} == before
 
 
@@ -101,13 +101,6 @@ def test_conditions_on_means_are_refused() -> None:
     assert list(rfm_expressions(cuts, {"x": Cell(r=(2, 3))})) == ["x"]
 
 
-@pytest.mark.parametrize("document", [None, {}, {"days": 5}, [], {"days": [], "count": [], "value": ["x"]}])
-def test_what_are_no_cut_points_is_refused(document: object) -> None:
-    with pytest.raises(InvalidValue) as refused:
-        CutPoints.read(document)
-    assert refused.value.code == "not_cut_points"
-
-
 CUSTOMERS = st.lists(
     st.builds(
         Purchases,
@@ -125,7 +118,6 @@ CUSTOMERS = st.lists(
 @given(CUSTOMERS, st.sampled_from(["mean", "total"]))
 def test_equal_values_have_equal_scores_and_greater_ones_no_lower(customers: list[Purchases], monetary: str) -> None:
     cuts = cut_points(customers, monetary=monetary)  # type: ignore[arg-type]
-    assert CutPoints.read(cuts.document()) == cuts
     bought = [c for c in customers if c.count]
     found = dict(zip([c.id for c in bought], scores(bought, cuts), strict=True))
     for a in bought:

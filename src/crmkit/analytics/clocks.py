@@ -7,7 +7,6 @@ the microsecond, whatever zones the instants are told in; a day of them has 86,4
 
 from collections.abc import Iterable
 from datetime import datetime, timedelta
-from fractions import Fraction
 
 import attrs
 
@@ -15,9 +14,8 @@ from crmkit.analytics.facts import DealFact, Spell
 from crmkit.analytics.frame import Frame
 from crmkit.errors import InvalidValue, UsageError
 from crmkit.values import to_micros
-from crmkit.values.clock import DAY_MICROS
 
-__all__ = ["Dwell", "age", "days_of", "dwell", "elapsed", "idle", "is_rotten"]
+__all__ = ["Dwell", "age", "dwell", "elapsed", "idle", "is_rotten"]
 
 
 @attrs.frozen(kw_only=True)
@@ -85,11 +83,6 @@ def is_rotten(idle: timedelta | None, idle_days: int | None) -> bool | None:
     if idle_days < 0:
         raise UsageError("a stage cannot wait less than no days", code="bad_idle_days", hint="state 0 or more")
     return idle >= timedelta(days=idle_days)
-
-
-def days_of(time: timedelta) -> Fraction:
-    """A time in days of 86,400 seconds, exact."""
-    return Fraction(time // timedelta(microseconds=1), DAY_MICROS)
 
 
 def elapsed(start: datetime, end: datetime) -> timedelta:

@@ -117,7 +117,7 @@ def _stays(spells: Iterable[Spell], now: int, stay: Stay) -> dict[Hashable, tupl
 
 
 def stage_dwell_of(
-    tally: DwellTally, stages: Sequence[StageFact], frame: Frame, *, stay: Stay = "cumulative", level: float = 0.95
+    tally: DwellTally, stages: Sequence[StageFact], frame: Frame, *, stay: Stay = "cumulative"
 ) -> tuple[StageDwell, ...]:
     """The dwell of each open stage as a tally tells it."""
     found = []
@@ -133,7 +133,7 @@ def stage_dwell_of(
                 stage=stage.id,
                 name=stage.name,
                 curve=curve,
-                median=_median(curve, times, f"{stay}_kaplan_meier_median", level, more),
+                median=_median(curve, times, f"{stay}_kaplan_meier_median", more),
                 naive_mean=Metric(
                     name="dwell",
                     variant=f"{stay}_completed_mean",
@@ -148,9 +148,7 @@ def stage_dwell_of(
     return tuple(found)
 
 
-def _median(
-    curve: Curve, times: Mapping[int, tuple[int, int]], variant: str, level: float, more: dict[str, Any]
-) -> Metric:
+def _median(curve: Curve, times: Mapping[int, tuple[int, int]], variant: str, more: dict[str, Any]) -> Metric:
     days = curve.median
     # The curve's times are floats of days; the microseconds they were made of are exact.
     exact = (
@@ -163,7 +161,7 @@ def _median(
         exact=exact,
         n=curve.n,
         censored=curve.n_censored,
-        interval=median_interval(curve, level),
+        interval=median_interval(curve),
         notes=("more than half are still there at the longest time seen",) if curve.n and days is None else (),
         **more,
     )

@@ -199,9 +199,7 @@ def reached(
     return tally
 
 
-def spells(
-    reader: Reader, where: Lifted, stages: Sequence[StageFact] | None = None, block: int = 2_000
-) -> Iterator[Spell]:
+def spells(reader: Reader, where: Lifted, stages: Sequence[StageFact] | None = None) -> Iterator[Spell]:
     """The intervals of readable deals in these stages (None: any), in the order of deals, in constant memory."""
     many = None if stages is None else len(stages)
 
@@ -213,7 +211,7 @@ def spells(
 
     plan = reader.shelf.get(reader.view.key("metric", ("spells", many), where.shape), make)
     parameters = {**reader.view.parameters(plan, where.values), **_stage_binds(reader, stages or ())}
-    for rows in reader.unit.stream(plan.statement, parameters, block):
+    for rows in reader.unit.stream(plan.statement, parameters, 2_000):
         yield from (_spell(row, reader.view.codec.id_out) for row in rows)
 
 

@@ -5,7 +5,7 @@ integers. The days are those the amounts belong to (the day of closing; None for
 of today).
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from datetime import date
 from fractions import Fraction
 from typing import TypeAlias
@@ -17,7 +17,7 @@ from crmkit.errors import CurrencyMismatch
 from crmkit.values import Money
 from crmkit.values.money import UNITS_IN_ONE
 
-__all__ = ["Totals", "TotalsFold", "money_in", "money_of", "settled", "tally"]
+__all__ = ["Totals", "TotalsFold", "money_in", "money_of", "settled"]
 
 Units: TypeAlias = Mapping[tuple[str, date | None], int]
 
@@ -91,14 +91,6 @@ class TotalsFold:
     def done(self) -> Totals:
         """What was counted so far, frozen."""
         return Totals(dict(self.units), self.counted, self.without)
-
-
-def tally(amounts: Iterable[tuple[Money | None, date | None]]) -> Totals:
-    """The totals of amounts and the days they belong to."""
-    fold = TotalsFold()
-    for amount, on in amounts:
-        fold.add(amount, on)
-    return fold.done()
 
 
 def settled(frame: Frame, *totals: Totals) -> Frame:

@@ -194,11 +194,11 @@ def funnel_table(result: "Funnel") -> str:
     )
 
 
-def win_curve_table(result: "WinCurve", days: Sequence[int] = (30, 60, 90, 180, 365)) -> str:
+def win_curve_table(result: "WinCurve") -> str:
     """The shares at some ages as an HTML table, and below them the figures beside the naive ones."""
     ages = [
         (f"{age} days", *(_shown(result.share(outcome, age)) for outcome in ("won", "open", "lost", "disqualified")))
-        for age in days
+        for age in (30, 60, 90, 180, 365)
     ]
     figures = [
         ("win rate in the end", _shown(result.win_rate), "of closed deals alone", _shown(result.naive_win_rate), ""),

@@ -83,16 +83,6 @@ class CutPoints:
         listed = {"days": list(self.days), "count": list(self.count), "value": [str(v) for v in self.value]}
         return {"made_of": "rfm", **listed, "n": self.n, "monetary": self.monetary, "currency": self.currency}
 
-    @classmethod
-    def read(cls, document: Any) -> "CutPoints":
-        """From JSON. Raises InvalidValue (``not_cut_points``)."""
-        try:
-            value = tuple(Decimal(v) for v in document["value"])
-            kept = tuple(document["days"]), tuple(document["count"]), value
-            return cls(*kept, document["n"], document["monetary"], document["currency"])
-        except (TypeError, KeyError, ArithmeticError) as error:
-            raise InvalidValue("these are no cut points of an RFM", code="not_cut_points") from error
-
 
 @attrs.frozen
 class Score:
