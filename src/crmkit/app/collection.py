@@ -288,14 +288,14 @@ def _pair(row: Any) -> tuple[Any, Any]:
 class Accounts(Collection[Account]):
     """``me.accounts``."""
 
-    def advance(self, account: Account | UUID | str, to: str, reason: str | None = None) -> Account:
-        """See ``crmkit.app.commands.lifecycle``."""
-        raise AssertionError("the command answers")
+    if TYPE_CHECKING:
+
+        def advance(self, account: Account | UUID | str, to: str, reason: str | None = None) -> Account: ...
 
 
 class Activities(Collection[Activity]):
     """``me.activities``."""
 
-    def complete(self, activity: Activity | UUID | str, at: datetime | None = None) -> Activity:
-        """See ``crmkit.app.commands.complete_activity``."""
-        raise AssertionError("the command answers")
+    if TYPE_CHECKING:
+
+        def complete(self, activity: Activity | UUID | str, at: datetime | None = None) -> Activity: ...
