@@ -109,6 +109,15 @@ def test_months_add_up_to_the_total_and_the_total_to_what_each_deal_expects(fact
         assert float(found.spread.value.amount) == pytest.approx(math.sqrt(found.variance), rel=1e-9, abs=1e-4)
 
 
+def test_the_last_day_of_the_calendar_is_a_day_like_others() -> None:
+    found = weighted_pipeline([ahead(100, 1, expected_close=date.max), ahead(1, 1)], None, FRAME)
+    assert [(month.period.start, month.value) for month in found.months if month.period is not None] == [
+        (date(2024, 7, 1), Money(1, "EUR")),
+        (date(9999, 12, 1), Money(100, "EUR")),
+    ]
+    assert found.to_vega()
+
+
 def test_open_amounts_are_told_at_the_rate_of_today_not_of_a_day_to_come() -> None:
     found = weighted_pipeline([ahead(Money(100, "USD"), Fraction(1, 2))], None, IN_EUR)
     assert (found.total.value, found.spread.value) == (Money(40, "EUR"), Money(40, "EUR"))

@@ -118,6 +118,12 @@ def test_amounts_of_zero_have_no_share() -> None:
     assert (found.n, found.value, found.denominator) == (1, None, Money(0, "EUR"))
 
 
+def test_a_share_of_amounts_below_zero_says_that_it_is_none() -> None:
+    found = win_rate([deal("won", 200), deal("lost", -100)], None, FRAME, "closed_amount")
+    assert (found.value, found.notes) == (2.0, ("amounts below 0 are among them: it is no share",))
+    assert win_rate([deal("won", 200), deal("lost", 100)], None, FRAME, "closed_amount").notes == ()
+
+
 def test_ids_are_listed_by_part() -> None:
     found = win_rate(CLOSED, MARCH, Frame(as_of=FRAME.as_of, members=True))
     assert found.members is not None

@@ -282,6 +282,18 @@ def test_a_backtest_asks_what_was_known_then(crm: CRM, clock: FakeClock) -> None
         assert found.bias.value == Money(-1_030, "EUR")
 
 
+def test_a_month_in_which_nothing_was_won_counts_whatever_the_currencies_of_other_deals(
+    crm: CRM, clock: FakeClock
+) -> None:
+    with crm.session(ADMIN) as me:
+        due = {"manual_probability": Decimal(90), "expected_close": date(2024, 6, 15)}
+        me.deals.create(name="never", amount=Money(100, "EUR"), **due)
+    clock.move(days=80)
+    with crm.session(ADMIN) as me:
+        me.deals.move(me.deals.create(name="旧", amount=Money(1, "USD")), to="lost")
+        assert me.metrics().backtest(1).bias.value == Money(90, "EUR")
+
+
 def test_a_backtest_compares_deals_whose_history_may_be_read_and_takes_that_right(crm: CRM, clock: FakeClock) -> None:
     """What was forecast of the own deals is held against what became of them, not of everybody's."""
     eve = hire(crm, "eve@acme.example", deal="read", pipeline="read", stage="read")

@@ -83,6 +83,31 @@ def test_a_hook_that_wraps_others_is_refused_when_the_crm_is_made() -> None:
 # ------------------------------------------------------------------------------------------------------------- in place
 
 
+def test_plugins_are_asked_in_the_order_given_and_the_built_in_ones_last(
+    open_crm: Callable[..., CRM], migrated_url: str
+) -> None:
+    def named(name: str, first: bool = False) -> Any:
+        class Plugin:
+            listens_to = ("contact", "deal")
+
+            @hookimpl(tryfirst=first)
+            def crmkit_before_change(self, session: Any, changes: tuple[Change, ...]) -> Any:
+                if changes[0].type_key == "contact":
+                    return [c.amended(title=(c.values["title"] or "") + name) for c in changes]
+                won = session.stages.one(name="won").id
+                return [c.amended(stage=won) for c in changes]
+
+        plugin = Plugin()
+        plugin.name = name  # type: ignore[attr-defined]
+        return plugin
+
+    crm = open_crm(migrated_url, plugins=[named("1"), named("2"), named("3", first=True), named("4")])
+    with crm.session(ANA) as me:
+        assert me.contacts.create(name="李娜").title == "3124"
+        deal = me.deals.create(name="d")
+        assert (deal.outcome, deal.closed_on) == ("won", me.today)
+
+
 def test_a_hook_that_was_not_marked_is_refused_instead_of_never_called() -> None:
     class Unmarked:
         def crmkit_before_change(self, changes: Any) -> None: ...

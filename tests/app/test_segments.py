@@ -2,6 +2,7 @@
 
 import contextlib
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor, wait
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -102,6 +103,10 @@ def test_a_rep_is_told_of_what_is_theirs(crm: CRM) -> None:
             me.segments.refresh()
 
 
+def listing(me: Any) -> Any:
+    return me.segments.one(name="list")
+
+
 @pytest.mark.parametrize(
     ("attempt", "code"),
     [
@@ -130,7 +135,14 @@ def test_a_rep_is_told_of_what_is_theirs(crm: CRM) -> None:
         (lambda me: me.segments.make_rfm(window=-1), "bad_days"),
         (lambda me: me.segments.worklist(Money(1, "EUR"), on="account", size="all"), "bad_limit"),
         (lambda me: me.segments.sizes("大", ["yesterday"]), "not_a_datetime"),
+        (lambda me: me.segments.sizes("大", None), "not_instants"),
+        (lambda me: me.segments.sizes("大", datetime(2024, 1, 1, tzinfo=UTC)), "not_instants"),
         (lambda me: me.segments.explain("大", None), "not_an_id"),
+        (lambda me: me.segments.create(name="s", on="account", where=F.headcount > 1, kind="snapshot"), "not_by_hand"),
+        (lambda me: me.segments.update(me.segments.one(name="大"), kind="snapshot"), "not_by_hand"),
+        (lambda me: me.segments.update(me.segments.one(name="大"), roll=listing(me).roll), "not_by_hand"),
+        (lambda me: me.segments.update(listing(me), kind="live"), "not_by_hand"),
+        (lambda me: me.segments.update(listing(me), where=F.headcount < 1), "not_by_hand"),
         (lambda me: me.segments.snapshot("x", of=None), "not_found"),
         (lambda me: me.segments.make_rfm(prefix="x" * 101), "too_long"),
     ],
@@ -140,6 +152,7 @@ def test_what_makes_no_sense_is_refused_and_nothing_happens(
 ) -> None:
     with crm.session(ADMIN) as me:
         me.segments.create(name="deals", on="deal", where='outcome == "open"')
+        me.segments.snapshot("list", of="大")
     before = digest(migrated_url)
     with crm.session(ADMIN) as me, pytest.raises(InputError) as refused:
         attempt(me)
@@ -219,6 +232,13 @@ def test_a_snapshot_stays_whatever_becomes_of_its_members(crm: CRM, clock: FakeC
     assert broken(snapshot(migrated_url)) == []
 
 
+def test_a_snapshot_is_renamed_like_any_other(crm: CRM) -> None:
+    with crm.session(ADMIN) as me:
+        made = me.segments.snapshot("list", of="大")
+        renamed = me.segments.update(made, name="第四季", where=made.where, kind="snapshot")
+        assert names(me.segments.members(renamed)) == ["大客户"]
+
+
 def test_a_snapshot_can_be_undone(crm: CRM, migrated_url: str) -> None:
     with crm.session(ADMIN) as me:
         me.segments.snapshot("list", of="not small")
@@ -230,6 +250,23 @@ def test_a_snapshot_can_be_undone(crm: CRM, migrated_url: str) -> None:
 
 
 # ------------------------------------------------------------------------------------------------------ enter and leave
+
+
+def test_two_who_refresh_at_once_tell_who_came_once(crm: CRM) -> None:
+    with crm.session(ADMIN) as me:
+        me.segments.watch("大")
+        me.accounts.update(account(me, "Bolt"), headcount=200)
+
+    def refresh() -> int:
+        with crm.session(ADMIN) as other:
+            return len(other.segments.refresh("大"))
+
+    with ThreadPoolExecutor(1) as pool:
+        with crm.session(ADMIN) as me:
+            assert len(me.segments.refresh("大")) == 1
+            other = pool.submit(refresh)
+            assert not wait([other], timeout=0.3).done
+        assert other.result() == 0
 
 
 def test_a_refresh_tells_who_came_and_who_left_and_only_once(crm: CRM, told: Told) -> None:

@@ -99,6 +99,14 @@ def test_a_time_that_cannot_be_is_refused(crm: CRM, clock: FakeClock) -> None:
         assert problem(error) == ("in_the_future", "stage_since")
         assert stays(me, deal) == before
         assert me.deals.get(deal.id) == deal
+    clock.move(days=3)
+    with crm.session(ADMIN) as me:
+        moved, came = me.deals.move(deal, to="proposal"), deal.stage_since
+        with pytest.raises(Vetoed) as error:
+            me.deals.update(moved, stage_since=came - timedelta(seconds=1))
+        assert problem(error) == ("left_before_entered", "stage_since")
+        me.deals.update(moved, stage_since=came)
+        assert [stay[1:] for stay in stays(me, deal)] == [(came, came), (came, None)]
 
 
 def test_undoing_a_move_takes_its_interval_back(crm: CRM, clock: FakeClock) -> None:

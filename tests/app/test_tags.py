@@ -1,6 +1,7 @@
 """Tags: until when they count, who put them on, which exclude each other, on one record and on all that match."""
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor, wait
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -128,6 +129,23 @@ def test_a_tag_says_whether_a_person_a_rule_or_an_import_put_it_on(crm: CRM) -> 
 
 
 # --------------------------------------------------------------------------------------------------------------- groups
+
+
+def test_two_who_use_a_new_tag_at_once_both_put_it_on(crm: CRM) -> None:
+    accounts(crm, "a", "乙")
+
+    def tag(name: str) -> None:
+        with crm.session(ADMIN) as me:
+            me.accounts.tag(me.accounts.one(name=name), "新")
+
+    with ThreadPoolExecutor(1) as pool:
+        with crm.session(ADMIN) as me:
+            me.accounts.tag(me.accounts.one(name="a"), "新")
+            other = pool.submit(tag, "乙")
+            assert not wait([other], timeout=0.3).done
+        other.result()
+    with crm.session(ADMIN) as me:
+        assert (names(me.accounts.where(F.tags.has("新"))), me.tags.count()) == (["a", "乙"], 1)
 
 
 def test_tags_of_one_group_exclude_each_other(crm: CRM) -> None:

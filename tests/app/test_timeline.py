@@ -24,6 +24,18 @@ def test_a_deletion_and_a_return_stand_in_the_timeline(crm: CRM):
     assert [f.key for f in timeline[-1].fields] == ["industry"]
 
 
+def test_what_is_under_way_stands_in_the_timeline_without_its_changeset(crm: CRM):
+    with crm.system() as me:
+        acme = me.accounts.create(name="ACME")
+        me.accounts.tag(acme, "vip")
+        me.commit()
+        made = me.accounts.history(acme)[0].changeset
+        me.accounts.untag(acme, "vip")
+        assert [event.what for event in me.accounts.tag_history(acme)] == ["put on", "taken off"]
+        me.accounts.delete(acme)
+        assert [(v.changeset, v.deleted) for v in me.accounts.history(acme)] == [(made, False), (None, True)]
+
+
 def test_a_session_of_the_past_tells_no_history_of_what_came_after(crm: CRM, clock: FakeClock):
     with crm.system() as me:
         acme = me.accounts.create(name="北京 ACME")

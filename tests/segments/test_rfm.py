@@ -101,6 +101,11 @@ def test_conditions_on_means_are_refused() -> None:
     assert list(rfm_expressions(cuts, {"x": Cell(r=(2, 3))})) == ["x"]
 
 
+def test_where_nobody_had_a_value_nobody_is_in_a_cell_that_asks_for_one() -> None:
+    cuts = cut_points([Purchases(1, 1, 1, None)], monetary="total", currency="EUR")
+    assert rfm_expressions(cuts, {"x": Cell(m=(5, 5)), "y": Cell()}).keys() == {"x", "y"}
+
+
 CUSTOMERS = st.lists(
     st.builds(
         Purchases,

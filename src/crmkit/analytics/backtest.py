@@ -28,13 +28,14 @@ F = TypeVar("F")
 class Snapshot(Generic[F]):
     """The facts as they were known at the frame's instant, the period to forecast, and what then happened in it.
 
-    ``actual`` is None while that is not known.
+    ``actual`` is None while that is not known, and where ``won_nothing`` says that it is 0, in whatever currency.
     """
 
     facts: F
     frame: Frame
     period: Period
     actual: Money | None
+    won_nothing: bool = False
 
 
 @attrs.frozen(kw_only=True)
@@ -108,11 +109,11 @@ def backtest(
     ``no_actual``, and for percentages as ``actual_not_above_0``. Raises CurrencyMismatch if forecasts and actuals are
     not all in one currency; what ``forecast`` raises goes through.
     """
+    told_then = [(each, forecast(each.facts, each.frame, each.period)) for each in snapshots]
+    currency = _currency([money for each, said in told_then for money in (said, each.actual)], frame)
     rows = sorted(
-        (_row(each, forecast(each.facts, each.frame, each.period)) for each in snapshots),
-        key=lambda row: (row.frame.as_of, row.period.start),
+        (_row(each, said, currency) for each, said in told_then), key=lambda row: (row.frame.as_of, row.period.start)
     )
-    currency = _currency(rows, frame)
     excluded = {
         "no_forecast": sum(row.forecast is None for row in rows),
         "no_actual": sum(row.forecast is not None and row.actual is None for row in rows),
@@ -153,8 +154,9 @@ def _part(row: BacktestRow) -> str:
     return "no_forecast" if row.forecast is None else "no_actual" if row.actual is None else "compared"
 
 
-def _row(snapshot: Snapshot[Any], forecast: Money | None) -> BacktestRow:
-    actual = snapshot.actual
+def _row(snapshot: Snapshot[Any], forecast: Money | None, currency: str | None) -> BacktestRow:
+    nothing = Money(0, currency) if snapshot.won_nothing and currency is not None else None
+    actual = snapshot.actual or nothing
     row = BacktestRow(frame=snapshot.frame, period=snapshot.period, forecast=forecast, actual=actual)
     if forecast is None or actual is None:
         return row
@@ -167,8 +169,8 @@ def _row(snapshot: Snapshot[Any], forecast: Money | None) -> BacktestRow:
     )
 
 
-def _currency(rows: Sequence[BacktestRow], frame: Frame) -> str | None:
-    named = {money.currency for row in rows for money in (row.forecast, row.actual) if money is not None}
+def _currency(amounts: Sequence[Money | None], frame: Frame) -> str | None:
+    named = {money.currency for money in amounts if money is not None}
     if frame.currency is not None:
         named.add(frame.currency)
     if len(named) > 1:

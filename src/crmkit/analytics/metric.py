@@ -26,12 +26,13 @@ class Interval:
 class Metric:
     """One number, explained.
 
-    ``value`` is None where there is nothing to tell it from (``n == 0``, or a denominator of nothing). Ratios run from
-    0 to 1, durations are days, money is rounded once, half to even, to a ten-thousandth; ``exact`` is the same number
-    unrounded, where it is rational (of money: in units of the currency). ``n`` counts what the number rests on.
-    ``numerator`` and ``denominator`` are what was divided: counts, or amounts in the frame's currency. ``excluded``
-    says how many were left out for which reason, ``censored`` how many have not ended yet and count as such.
-    ``members`` holds the ids behind each part, if the frame asked for them. ``notes`` are sentences a reader must know.
+    ``value`` is None where there is nothing to tell it from (``n == 0``, or a denominator of nothing). Ratios run
+    from 0 to 1 unless the notes say otherwise, durations are days, money is rounded once, half to even, to a
+    ten-thousandth; ``exact`` is the same number unrounded, where it is rational (of money: in units of the
+    currency). ``n`` counts what the number rests on. ``numerator`` and ``denominator`` are what was divided:
+    counts, or amounts in the frame's currency. ``excluded`` says how many were left out for which reason,
+    ``censored`` how many have not ended yet and count as such. ``members`` holds the ids behind each part, if the
+    frame asked for them. ``notes`` are sentences a reader must know.
     """
 
     name: str

@@ -190,13 +190,22 @@ def _named(month: date) -> str:
     return f"{month.year:04}-{month.month:02}"
 
 
+def _month(first: date, zone: str) -> Period:
+    """The month that begins then. The last one there is, that of the placeholder 9999-12-31, ends a day early: no date
+    names the day after it.
+    """
+    if (first.year, first.month) == (date.max.year, date.max.month):
+        return Period(first, date.max, zone)
+    return Period.month(first.year, first.month, zone)
+
+
 def _months(
     counted: WeightedTally, cells: Mapping[Cell, Sums], frame: Frame, period: Period | None
 ) -> Iterable[Metric]:
     n, left_out = counted.parts["counted"], counted.parts.without("counted")
     for first in sorted({cell[0] for cell in cells if cell[0] is not None}):
         own = {cell: sums for cell, sums in cells.items() if cell[0] == first}
-        month = Period.month(first.year, first.month, frame.zone)
+        month = _month(first, frame.zone)
         if period is not None:
             month = Period(max(month.start, period.start), min(month.end, period.end), frame.zone)
         elsewhere = n - sum(sums[0] for sums in own.values())

@@ -205,4 +205,5 @@ def _by_amount(counted: WinTally, frame: Frame, period: Period | None) -> Metric
         members=counted.parts.members(frame),
         frame=frame,
         period=covered(period, frame),
+        notes=() if exact is None or 0 <= exact <= 1 else ("amounts below 0 are among them: it is no share",),
     )

@@ -67,7 +67,8 @@ class CRM(Foundation):
     ) -> None:
         super().__init__(
             target,
-            plugins=[*builtin_plugins, *plugins],
+            plugins=plugins,
+            builtin_plugins=builtin_plugins,
             installed_plugins=installed_plugins,
             clock=clock,
             ids=ids,

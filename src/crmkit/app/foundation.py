@@ -50,13 +50,14 @@ class Foundation:
         target: str | URL | Engine,
         *,
         plugins: Iterable[object],
+        builtin_plugins: Iterable[object],
         installed_plugins: bool,
         clock: Clock | None,
         ids: IdFactory | None,
         synchronous: Any,
         audit: Any,
     ) -> None:
-        self.plugins = Plugins(plugins, installed=installed_plugins)
+        self.plugins = Plugins(plugins, builtin=builtin_plugins, installed=installed_plugins)
         self.clock: Clock = clock or SystemClock()
         self.ids = ids or IdFactory(self.clock)
         self.field_types: Mapping[str, type[FieldType]] = field_types(self.plugins.collect("crmkit_field_types"))

@@ -357,21 +357,10 @@ class Metrics:
 
     def _snapshots(self, months: int) -> Iterator["Snapshot[Metrics]"]:
         """This as it was at the beginning of each of the last whole months, and what was won in them."""
-        currency = self._currency()
         for at, period in backtest.month_ends(self.frame, months):
             then = attrs.evolve(self, reader=self.session.reader_as_of(at), frame=attrs.evolve(self.frame, as_of=at))
-            won = coverage.tally(self._deals("won"), period, self.frame).won
-            # A month in which nothing was won is no month without an answer.
-            nothing = None if currency is None else Money(0, currency)
-            yield Snapshot(facts=then, frame=then.frame, period=period, actual=won.money(self.frame) or nothing)
-
-    def _currency(self) -> str | None:
-        """The currency amounts are told in: the frame's, or the one all of them have."""
-        sums = [
-            total for group in self.reader.summary("deal", (), (("amount",),), self.condition) for total in group.sums
-        ]
-        met = {amount.currency for total in sums for amount in total}
-        return self.frame.currency or (met.pop() if len(met) == 1 else None)
+            won = coverage.tally(self._deals("won"), period, self.frame).won.money(self.frame)
+            yield Snapshot(facts=then, frame=then.frame, period=period, actual=won, won_nothing=won is None)
 
     # --------------------------------------------------------------------------------------------------------- targets
 

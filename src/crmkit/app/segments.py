@@ -34,6 +34,7 @@ from crmkit.schema import Record
 from crmkit.segments.rfm import CutPoints, Purchases, Score, cut_points, scores, valued_in, won_deals
 from crmkit.segments.worklist import WorkItem, about_account, about_deal, open_in, stake, under_followed
 from crmkit.values import Money, to_micros
+from crmkit.values.text import shown
 
 __all__ = ["Overlap", "Segments", "SizeAt"]
 
@@ -75,12 +76,15 @@ class Segments(Collection[Segment]):
     def sizes(self, segment: Named, instants: Iterable[datetime]) -> tuple[SizeAt, ...]:
         """How many there were at each instant: the definition as it is now, the records as they stood.
 
-        It takes the right ``history`` on the records. Raises NotFound, Denied, InvalidQuery (``in_the_future``).
+        It takes the right ``history`` on the records. Raises NotFound, Denied, InvalidQuery (``not_instants``,
+        ``in_the_future``).
         """
         me, found = self.session, find_segment(self.session, segment)
         if not me.policy.may(found.on, "history"):
             plural = me.type_of(found.on).plural
             raise Denied(f"you may not see the history of {plural}", hint=f"needs a grant of history on {found.on}")
+        if not isinstance(instants, Iterable):
+            raise InvalidQuery(f"{shown(instants)} is no list of instants", code="not_instants")
         return tuple(SizeAt(at, self._size_at(found, at)) for at in instants)
 
     def explain(self, segment: Named, record: Record | UUID | str) -> Explanation:

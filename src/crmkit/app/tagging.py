@@ -11,7 +11,7 @@ from crmkit.app.outcomes import Raising, Tally
 from crmkit.app.refusals import listed_tag, missing
 from crmkit.app.work import Work
 from crmkit.app.writing import WritePath
-from crmkit.errors import Denied, InvalidRecord, NotFound
+from crmkit.errors import Denied, Duplicate, InvalidRecord, NotFound
 from crmkit.query.lift import Lifted, equal_to
 from crmkit.records import Tag
 from crmkit.schema.types import Reference
@@ -196,8 +196,15 @@ def _named(me: Work, name: str) -> tuple[str, Tag | None]:
 
 
 def _made(me: Work, name: str) -> Tag:
+    """A new tag, or the one that somebody else has made of that name meanwhile."""
     tally = Raising()
-    WritePath(me, trusted=True).create("tag", [(0, {"name": name})], tally)
+    try:
+        with me.unit.savepoint():
+            WritePath(me, trusted=True).create("tag", [(0, {"name": name})], tally)
+    except Duplicate:
+        if (theirs := _named(me, name)[1]) is None:
+            raise
+        return theirs
     (tag_id,) = (record_id for _, _, record_id in tally.rows if record_id is not None)
     made: Any = me.system_reader.get("tag", tag_id)
     return made  # type: ignore[no-any-return]

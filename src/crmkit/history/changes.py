@@ -67,7 +67,7 @@ class RecordChange:
 
 @attrs.frozen
 class Version:
-    """One version of a record, the changeset that made it, and what it changed.
+    """One version of a record, the changeset that made it (None until that is committed), and what it changed.
 
     With ``deleted`` it is the end of the version: the changeset is the one that deleted the record.
     """
@@ -140,8 +140,9 @@ class History:
                 for change in self._changes_of(type_key, block, found):
                     yield change, now.get(change.id)
 
-    def _happened(self, recorded: Changeset | Record) -> bool:
-        return self.until is None or recorded.recorded_at <= self.until
+    def _happened(self, recorded: Changeset | Record | None) -> bool:
+        """Whether it was there at that instant; None is the changeset of a unit of work that is under way."""
+        return self.until is None or recorded is None or recorded.recorded_at <= self.until
 
     def _touched(self, changeset_id: UUID, wanted: Callable[[str], bool]) -> Iterator[tuple[str, Iterator[Touched]]]:
         touched = (t for t in self.changesets.touched(self.unit, changeset_id, wanted) if wanted(t.type_key))
@@ -183,7 +184,7 @@ class History:
             ending = endings.get(record.version)
             # A version that ended without the next one being made at once was deleted, even if it came back later.
             gap = successor is None or (successor.version == record.version + 1 and successor.changeset_id != ending)
-            if ending is not None and gap and self._happened(changesets[ending]):
+            if ending is not None and gap and self._happened(changesets.get(ending)):
                 lost = differences(record_type, record, None)
                 timeline.append(Version(record, changesets.get(ending), lost, deleted=True))
                 before = None

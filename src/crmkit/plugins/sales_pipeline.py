@@ -26,7 +26,7 @@ def crmkit_before_change(session: Any, changes: tuple[Change, ...]) -> list[Chan
     ours = [c for c in changes if c.kind in new or (c.kind == "update" and c.changed & _OURS)]
     if not ours:
         return None
-    house = _House(session)
+    house = _House(session, ours)
     return [house.answer(change) for change in ours]
 
 
@@ -38,7 +38,7 @@ def concerned(values: Mapping[str, Any]) -> bool:
 class _House:
     """The pipelines of the tenant as they are now."""
 
-    def __init__(self, session: Any) -> None:
+    def __init__(self, session: Any, changes: list[Change]) -> None:
         self.today = session.today
         self.undoing: bool = session.undoing
         self.now: datetime = session.now
@@ -48,6 +48,7 @@ class _House:
         for stage in sorted(self.stages.values(), key=lambda s: (s.pipeline, s.position)):
             if stage.active:
                 self.first.setdefault(stage.pipeline, stage)
+        self.came_before = _came_before(session, [c for c in changes if _redated(c)])
 
     def answer(self, change: Change) -> Change | Veto:
         """The change with everything that follows from its stage, or why it cannot be."""
@@ -111,8 +112,9 @@ class _House:
             yield Veto(row, f"the stage {stage.name} takes no more deals", "stage", "inactive")
         if values["stage_since"] > self.now:
             yield Veto(row, "a deal cannot be in a stage since a time to come", "stage_since", "in_the_future")
-        elif change.before is not None and moved and values["stage_since"] < change.before["stage_since"]:
-            hint = f"it came to the stage it leaves at {change.before['stage_since'].isoformat()}"
+        came = change.before["stage_since"] if change.before is not None and moved else self.came_before.get(change.id)
+        if came is not None and values["stage_since"] < came:
+            hint = f"it came to the stage it leaves at {came.isoformat()}"
             yield Veto(row, "it would leave its stage before it came there", "stage_since", "left_before_entered", hint)
         closed_on = values["closed_on"]
         if closed_on is not None and closed_on > self.today and (moved or "closed_on" in change.changed):
@@ -120,3 +122,18 @@ class _House:
         listed = self.pipelines[stage.pipeline].loss_reasons
         if stage.kind == "lost" and listed and values["loss_reason"] not in listed:
             yield Veto(row, "a loss needs a reason", "loss_reason", "loss_reason", f"one of: {', '.join(listed)}")
+
+
+def _redated(change: Change) -> bool:
+    """A deal that stays where it is, since another time."""
+    return change.kind == "update" and "stage_since" in change.changed and "stage" not in change.changed
+
+
+def _came_before(session: Any, redated: list[Change]) -> dict[Any, datetime]:
+    """When deals came to the stage they were in before."""
+    since = {change.id: change.before["stage_since"] for change in redated if change.before is not None}
+    came: dict[Any, datetime] = {}
+    for stay in session.system_reader.referring("stage_interval", "deal", list(since)) if since else ():
+        if stay.left == since[stay.deal]:
+            came[stay.deal] = max(stay.entered, came.get(stay.deal, stay.entered))
+    return came

@@ -24,10 +24,11 @@ class Plugins:
     """A plugin manager that belongs to one CRM; nothing is global.
 
     ``plugins`` are objects, modules, or dotted names of modules. ``installed`` also takes those that distributions
-    announce under the entry point group ``crmkit``.
+    announce under the entry point group ``crmkit``. The ``builtin`` ones come last, so that whatever others amend is
+    held to their rules.
     """
 
-    def __init__(self, plugins: Iterable[object], *, installed: bool = False) -> None:
+    def __init__(self, plugins: Iterable[object], *, builtin: Iterable[object] = (), installed: bool = False) -> None:
         self._manager = pluggy.PluginManager(PROJECT)
         self._manager.add_hookspecs(RegisterHooks)
         self._manager.add_hookspecs(ChangeHooks)
@@ -37,6 +38,8 @@ class Plugins:
         if installed:
             for entry in sorted(entry_points(group=PROJECT)):
                 self._register(entry.load(), entry.name)
+        for plugin in builtin:
+            self._register(_loaded(plugin))
 
     def _register(self, plugin: object, name: str | None = None) -> None:
         name = name or getattr(plugin, "name", None) or getattr(plugin, "__name__", None) or type(plugin).__name__
@@ -63,7 +66,8 @@ class Plugins:
         return tuple(impl.plugin_name for impl in self._implementations(hook))
 
     def _implementations(self, hook: str) -> Iterator[Any]:
-        return iter(getattr(self._manager.hook, hook).get_hookimpls()[::-1])
+        # pluggy lists hooks in the order of registration, and would call them in the reverse.
+        return iter(sorted(getattr(self._manager.hook, hook).get_hookimpls(), key=lambda i: i.trylast - i.tryfirst))
 
     def listening(self, hook: str, type_key: str) -> tuple[str, ...]:
         """The plugins that implement a hook and listen to a record type.

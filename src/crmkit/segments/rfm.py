@@ -168,8 +168,8 @@ def rfm_expressions(
 ) -> dict[str, Expr]:
     """Conditions on accounts by their won deals, for each cell; ``window`` is how many days back a deal counts.
 
-    Days since the last are counted when the condition runs, the cut points stay. Raises InvalidValue
-    (``not_total``) for a cell that asks for M where the cut points are of means.
+    Days since the last are counted when the condition runs, the cut points stay. Where nobody had a value, nobody is in
+    a cell that asks for M. Raises InvalidValue (``not_total``) for such a cell where the cut points are of means.
     """
     return {name: _condition(cuts, cell, won_deals(window), cuts.currency) for name, cell in cells.items()}
 
@@ -200,10 +200,12 @@ def _condition(cuts: CutPoints, cell: Cell, won: Expr, currency: str | None) -> 
         bought.append(last < RelativeTime("today", -cuts.days[4 - high]))
     bought += _within(often, cell.f, cuts.count)
     if cell.m != (1, _FIFTHS):
-        if cuts.monetary != "total" or currency is None or not cuts.value:
+        if cuts.monetary != "total" or currency is None:
             raise InvalidValue(
                 "conditions on M are about totals", code="not_total", hint='cut_points(..., monetary="total")'
             )
+        if not cuts.value:
+            return all_of([*bought, any_of(())])
         spent = F.deals.amount.sum(all_of((won, valued_in(currency))))
         bought += _within(spent, cell.m, [Money(value, currency) for value in cuts.value])
     return all_of(bought)

@@ -13,7 +13,7 @@ from crmkit.app.tagging import unwear, wear
 from crmkit.errors import InvalidQuery, InvalidRecord, InvalidValue, NotFound
 from crmkit.query import Expr, F, in_segment
 from crmkit.query.json_form import to_json
-from crmkit.query.lift import NOBODY, Lifted, lift
+from crmkit.query.lift import NOBODY, Lifted, equal_to, lift
 from crmkit.query.nodes import holds
 from crmkit.records import Segment
 from crmkit.schema.types import Reference
@@ -21,6 +21,7 @@ from crmkit.sdk.command import Command, Target, command
 from crmkit.segments import entering, leaving
 from crmkit.segments.rfm import CutPoints, rfm_expressions
 from crmkit.segments.tiers import close_tiers
+from crmkit.store.locks import lock
 from crmkit.store.reader import Reader
 from crmkit.values import parse_id
 
@@ -56,10 +57,9 @@ class Snapshot(Command[Segment]):
         else:
             ids = [record.id for record in query]
         tag = _new_list(me)
-        values = {"name": self.called, "on": query.type.key, "where": F.tags.has(tag.name), "kind": "snapshot"}
-        made = me.segments.create(values)
+        made = me.segments.create(name=self.called, on=query.type.key, where=F.tags.has(tag.name))
         wear(me, query.type.key, tag.id, ids)
-        return _keep_list(me, made, tag)
+        return _keep_list(me, made, tag, kind="snapshot")
 
 
 @command("segment.watch")
@@ -189,6 +189,9 @@ def _live(segment: Segment) -> Segment:
 def _compared(me: Any, segment: Segment) -> tuple[Segment, tuple[UUID, ...], tuple[UUID, ...]]:
     """The segment after its list was brought up to date, and what that took: two statements to find it out."""
     me.unit.begin_write()
+    # Two who refresh at once would both tell who came.
+    lock(me.system_reader, "segment", equal_to("id", segment.id))
+    segment = me.system_reader.get("segment", segment.id)
     if segment.roll is None:
         segment = _keep_list(me, segment, _new_list(me))
     roll: Any = segment.roll
@@ -233,8 +236,8 @@ def _new_list(me: Any) -> Any:
     return me.system_reader.get("tag", tally.rows[0][2])
 
 
-def _keep_list(me: Any, segment: Segment, tag: Any) -> Segment:
-    me.writes(trusted=True).update("segment", [(0, segment.id, {"roll": tag.id})], Raising())
+def _keep_list(me: Any, segment: Segment, tag: Any, **values: Any) -> Segment:
+    me.writes(trusted=True).update("segment", [(0, segment.id, {"roll": tag.id, **values})], Raising())
     kept: Segment = me.system_reader.get("segment", segment.id)
     return kept
 
