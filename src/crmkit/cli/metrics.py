@@ -11,12 +11,11 @@ import attrs
 import click
 
 from crmkit.analytics.metric import Interval, Metric
-from crmkit.cli.access import Access, access_options, format_option
+from crmkit.cli.access import Access, access_options, as_of_option, format_option
 from crmkit.cli.charts import ChartFile
 from crmkit.cli.output import Column, Format, Table, visible, write, write_document
 from crmkit.cli.rates_file import rates_in
 from crmkit.errors import InvalidValue, UsageError
-from crmkit.schema.types import DateTime
 from crmkit.values import Money, Period
 from crmkit.values.rates import Policy
 from crmkit.values.text import shown
@@ -272,13 +271,13 @@ def _given(value: Any) -> Any:
 @click.option("--start", metavar="FIELD", help="The date at which a deal's age begins; else created_at.")
 @click.option("--quota", metavar="MONEY", help="Of coverage: what is to be won, such as '10000 EUR'.")
 @click.option("--months", metavar="N", type=int, help=f"Of backtest: how many months to look back; else {_MONTHS}.")
-@click.option("--as-of", metavar="INSTANT", help="As it was then, such as 2026-03-01T00:00:00+00:00.")
+@as_of_option
 @click.option("--chart", metavar="FILE", help="Draw a chart into FILE.svg or FILE.png as well.")
 @click.option("--force", is_flag=True, help="Replace the chart's file if there is one.")
 @format_option
 @access_options
 def metrics(
-    access: Access, name: str, form: Format, as_of: str | None, chart: str | None, force: bool, **options: Any
+    access: Access, name: str, form: Format, as_of: Any, chart: str | None, force: bool, **options: Any
 ) -> None:
     """A number about the deals of a pipeline, with what it rests on.
 
@@ -291,7 +290,7 @@ def metrics(
         drawable = ", ".join(known for known, other in METRICS.items() if other.vega is not None)
         raise UsageError(f"there is no chart of {name}", code="no_chart", hint=f"there is one of {drawable}")
     file = None if chart is None else ChartFile.at(chart, force=force)
-    with access.session(as_of=None if as_of is None else DateTime().parse_text(as_of)) as me:
+    with access.session(as_of=as_of) as me:
         found = _metrics(me, name, options)
         result = kind.ask(found, asked)
         if file is not None and kind.vega is not None:
