@@ -1,9 +1,7 @@
 """``crmkit metrics NAME``: the numbers of a pipeline, each with what it rests on and what it leaves out."""
 
 import itertools
-import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from datetime import date, timedelta
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, get_args
 
@@ -15,7 +13,7 @@ from crmkit.cli.access import Access, access_options, as_of_option, format_optio
 from crmkit.cli.charts import ChartFile
 from crmkit.cli.output import Column, Format, Table, visible, write, write_document
 from crmkit.cli.rates_file import rates_in
-from crmkit.errors import InvalidValue, UsageError
+from crmkit.errors import UsageError
 from crmkit.values import Money, Period
 from crmkit.values.rates import Policy
 from crmkit.values.text import shown
@@ -24,16 +22,13 @@ if TYPE_CHECKING:
     from crmkit.app.metrics import Metrics
     from crmkit.app.session import Session
 
-__all__ = ["METRICS", "Figures", "Kind", "Question", "metrics", "period_of"]
+__all__ = ["METRICS", "Figures", "Kind", "Question", "metrics"]
 
 Figures = Iterable[tuple[str, Metric]]
 """Metrics, each with what it is of: a stage, a month, an age; nothing of all that was asked about."""
 
 _AGES = (30, 60, 90, 120, 180, 365)
 _MONTHS = 6
-_PERIOD = re.compile(r"([0-9]{4})(?:Q([0-9])|-([0-9]{2}))?")
-_DAY = r"([0-9]{4}-[0-9]{2}-[0-9]{2})"
-_DAYS = re.compile(f"{_DAY}(?:/{_DAY})?")
 
 
 @attrs.frozen(kw_only=True)
@@ -324,33 +319,11 @@ def _question(name: str, kind: Kind, options: Mapping[str, Any]) -> Question:
         hint = ", ".join(kind.variants) or "it has none"
         raise UsageError(f"there is no {name} {shown(variant)}", code="unknown_variant", hint=hint)
     return Question(
-        period=None if options["period"] is None else period_of(options["period"]),
+        period=None if options["period"] is None else Period.parse(options["period"]),
         variant=kind.variants[variant] if variant is not None else {},
         quota=None if options["quota"] is None else Money.parse(options["quota"], options["currency"]),
         months=_MONTHS if options["months"] is None else options["months"],
         where="true" if options["where"] is None else options["where"],
-    )
-
-
-def period_of(text: str) -> Period:
-    """The period of a label, as :attr:`Period.label` writes it; its days are those of whatever zone is asked in.
-
-    Raises InvalidValue with code ``not_a_period``, ``empty_period`` or ``out_of_range``.
-    """
-    try:
-        if part := _PERIOD.fullmatch(text):
-            year = int(part[1])
-            if part[2] is not None:
-                return Period.quarter(year, int(part[2]))
-            return Period.year(year) if part[3] is None else Period.month(year, int(part[3]))
-        if part := _DAYS.fullmatch(text):
-            start = date.fromisoformat(part[1])
-            return Period(start, start + timedelta(days=1) if part[2] is None else date.fromisoformat(part[2]))
-    except (ValueError, OverflowError) as error:
-        if isinstance(error, InvalidValue):
-            raise
-    raise InvalidValue(
-        f"{shown(text)} is no period", code="not_a_period", hint="2017, 2017Q3, 2017-08, 2017-08-01/2017-08-15"
     )
 
 
