@@ -3,7 +3,7 @@
 import itertools
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING, Any, cast, get_args
 
 import attrs
 import click
@@ -223,7 +223,10 @@ METRICS: Mapping[str, Kind] = MappingProxyType(
             vega=_drawn("backtest"),
         ),
         "coverage": Kind(
-            ask=lambda metrics, asked: metrics.coverage(_given(asked.quota), _given(asked.period), **asked.variant),
+            # _question has seen that both are there.
+            ask=lambda metrics, asked: metrics.coverage(
+                cast("Money", asked.quota), cast("Period", asked.period), **asked.variant
+            ),
             figures=_named("coverage", "open", "won"),
             variants=_each("variant", "remaining", "full"),
             takes=_PERIODIC | {"quota"},
@@ -237,11 +240,6 @@ METRICS: Mapping[str, Kind] = MappingProxyType(
     }
 )
 """The metrics by the name the command gives them."""
-
-
-def _given(value: Any) -> Any:
-    """What :func:`_question` has seen to be there."""
-    return value
 
 
 # -------------------------------------------------------------------------------------------------------------- command
