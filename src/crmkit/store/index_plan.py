@@ -14,14 +14,10 @@ from crmkit.schema.parts import SLOTS
 from crmkit.schema.types import Reference
 from crmkit.store.names import named
 
-__all__ = ["SHARED_TYPE", "SLOT_COLUMNS", "IndexPlan", "compare_column", "history_indexes", "live_indexes"]
+__all__ = ["SHARED_TYPE", "IndexPlan", "compare_column", "history_indexes", "live_indexes"]
 
 SHARED_TYPE = "object"
 """The record type in whose table all custom objects lie, told apart by ``object_key``."""
-
-SLOT_COLUMNS: tuple[tuple[Slot, tuple[str, ...]], ...] = tuple(SLOTS.items())
-"""The slot columns in the order in which tables have them."""
-
 
 _NEVER_NULL = frozenset({"tenant_id", "object_key", "id"})
 
@@ -110,7 +106,7 @@ def _slots(record_type: RecordType) -> Iterator[IndexPlan]:
     if record_type.link:
         return
     tail = [column for column in (compare_column(record_type, record_type.sort), "id") if column]
-    for pool, slots in SLOT_COLUMNS:
+    for pool, slots in SLOTS.items():
         if pool is not Slot.UNIQUE:
             for slot in slots:
                 yield IndexPlan(tuple(dict.fromkeys((*_lead(record_type), slot, *tail))), present=slot)

@@ -20,9 +20,10 @@ from sqlalchemy import Column, ForeignKeyConstraint, Index, MetaData, PrimaryKey
 
 from crmkit.errors import InvalidDefinition
 from crmkit.schema import Kind, RecordType, Schema
+from crmkit.schema.parts import SLOT_COLUMNS
 from crmkit.schema.types import Reference
 from crmkit.store.columns import column_type
-from crmkit.store.index_plan import SHARED_TYPE, SLOT_COLUMNS, IndexPlan, history_indexes, live_indexes
+from crmkit.store.index_plan import SHARED_TYPE, IndexPlan, history_indexes, live_indexes
 from crmkit.store.names import named, shortened, told_apart
 from crmkit.store.system_tables import add_partial_indexes, define_system_tables
 
@@ -249,7 +250,7 @@ def _columns_of(record_type: RecordType) -> _Columns:
         for column, part in zip(f.part_columns(), f.type.parts, strict=True):
             columns.append((column, part.kind, not (f.required and part is f.type.parts[0])))
     if not record_type.link:
-        columns += [(slot, slot_kind(slot), True) for _, slots in SLOT_COLUMNS for slot in slots]
+        columns += [(slot, slot_kind(slot), True) for slot in SLOT_COLUMNS]
     columns.append(("custom", Kind.JSON, True))
     return columns
 
