@@ -9,15 +9,13 @@ from collections.abc import Iterable, Iterator
 
 import attrs
 
+from crmkit.records import BASE_OBJECT
 from crmkit.schema import Field, Kind, RecordType, Slot
 from crmkit.schema.parts import SLOTS
 from crmkit.schema.types import Reference
 from crmkit.store.names import named
 
-__all__ = ["SHARED_TYPE", "IndexPlan", "compare_column", "history_indexes", "live_indexes"]
-
-SHARED_TYPE = "object"
-"""The record type in whose table all custom objects lie, told apart by ``object_key``."""
+__all__ = ["IndexPlan", "compare_column", "history_indexes", "live_indexes"]
 
 _NEVER_NULL = frozenset({"tenant_id", "object_key", "id"})
 
@@ -71,7 +69,7 @@ def history_indexes(record_type: RecordType) -> tuple[IndexPlan, ...]:
 
 
 def _lead(record_type: RecordType) -> tuple[str, ...]:
-    return ("tenant_id", "object_key") if record_type.key == SHARED_TYPE else ("tenant_id",)
+    return ("tenant_id", "object_key") if record_type.key == BASE_OBJECT else ("tenant_id",)
 
 
 def _columns(record_type: RecordType, keys: Iterable[str]) -> tuple[str, ...]:

@@ -19,11 +19,12 @@ from typing import Any
 from sqlalchemy import Column, ForeignKeyConstraint, Index, MetaData, PrimaryKeyConstraint, Table
 
 from crmkit.errors import InvalidDefinition
+from crmkit.records import BASE_OBJECT
 from crmkit.schema import Kind, RecordType, Schema
 from crmkit.schema.parts import SLOT_COLUMNS
 from crmkit.schema.types import Reference
 from crmkit.store.columns import column_type
-from crmkit.store.index_plan import SHARED_TYPE, IndexPlan, history_indexes, live_indexes
+from crmkit.store.index_plan import IndexPlan, history_indexes, live_indexes
 from crmkit.store.names import named, shortened, told_apart
 from crmkit.store.system_tables import add_partial_indexes, define_system_tables
 
@@ -99,13 +100,13 @@ class Tables:
 
     def live_of(self, record_type: RecordType) -> Table:
         """The live table of a record type, a tenant's custom object included."""
-        key = record_type.key if record_type.object_key is None else SHARED_TYPE
+        key = record_type.key if record_type.object_key is None else BASE_OBJECT
         made = self._live.get(key)
         return self._made_live(self.schema.types[key]) if made is None else made
 
     def history_of(self, record_type: RecordType) -> Table:
         """The history table of a record type, a tenant's custom object included."""
-        key = record_type.key if record_type.object_key is None else SHARED_TYPE
+        key = record_type.key if record_type.object_key is None else BASE_OBJECT
         made = self._history.get(key)
         return self._made_history(self.schema.types[key]) if made is None else made
 
@@ -244,7 +245,7 @@ def _column(name: str, kind: Kind, null: bool) -> Column[Any]:
 
 def _columns_of(record_type: RecordType) -> _Columns:
     columns: _Columns = list(_SYSTEM)
-    if record_type.key == SHARED_TYPE:
+    if record_type.key == BASE_OBJECT:
         columns.append(("object_key", Kind.TEXT, False))
     for f in record_type.declared:
         for column, part in zip(f.part_columns(), f.type.parts, strict=True):
