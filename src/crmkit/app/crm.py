@@ -86,8 +86,8 @@ class CRM(Foundation):
     def migrate(self, *, admin: str | None = None) -> None:
         """Create or upgrade crmkit's tables; run it as often as you like.
 
-        The first run also makes the default tenant with a sales pipeline and the roles admin, manager and rep.
-        ``admin`` is the e-mail address of a user who gets the role admin, made if there is none.
+        The first run also makes the default tenant with a sales pipeline and the roles admin, manager, rep and
+        automation. ``admin`` is the e-mail address of a user who gets the role admin, made if there is none.
 
         Raises InvalidValue for what is no address, before anything is done.
         """

@@ -1,8 +1,8 @@
 """Queries compiled once: a shape, in a schema, under rights of one shape, is one prepared statement.
 
 Building and compiling a statement costs a hundred times what running it does, so nothing that only varies in its
-constants
-is compiled twice: the caller's constants, those of guards and segments, the tenant and the instant are parameters.
+constants is compiled twice: the caller's constants, those of guards and segments, the tenant and the instant are
+parameters.
 """
 
 from collections.abc import Callable, Hashable, Sequence
