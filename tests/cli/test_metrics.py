@@ -7,7 +7,7 @@ import socket
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -16,8 +16,8 @@ import pytest
 
 from crmkit import CRM, Money, Period
 from crmkit.cli.charts import ChartFile, drawn
-from crmkit.cli.metrics import METRICS, Question, period_of
-from crmkit.errors import InvalidValue, UsageError
+from crmkit.cli.metrics import METRICS, Question
+from crmkit.errors import UsageError
 from crmkit.testing import FakeClock
 from tests.cli.command import CHIEF, REP
 from tests.cli.conftest import Company
@@ -180,43 +180,6 @@ def test_a_backtest_tells_each_month_and_how_wrong_it_was(selling: Company) -> N
 def test_the_past_is_told_as_it_was_known(selling: Company) -> None:
     then = selling("metrics", "funnel", "--as-of", "2024-05-02T00:00:00+00:00", "--format", "json").document
     assert then["n"] == 1
-
-
-# -------------------------------------------------------------------------------------------------------------- periods
-
-
-@pytest.mark.parametrize(
-    "period",
-    [
-        Period.year(2017),
-        Period.quarter(2017, 3),
-        Period.month(2017, 8),
-        Period(date(2017, 8, 15), date(2017, 8, 16)),
-        Period(date(2017, 8, 1), date(2017, 8, 15)),
-    ],
-)
-def test_a_period_is_read_as_it_is_written(period: Period) -> None:
-    assert period_of(period.label) == period
-
-
-@pytest.mark.parametrize(
-    ("text", "code"),
-    [
-        ("", "not_a_period"),
-        ("last year", "not_a_period"),
-        ("２０１７", "not_a_period"),
-        ("2017Q5", "out_of_range"),
-        ("2017-13", "out_of_range"),
-        ("0000", "out_of_range"),
-        ("2017-02-30", "not_a_period"),
-        ("9999-12-31", "not_a_period"),
-        ("2017-08-02/2017-08-02", "empty_period"),
-    ],
-)
-def test_what_is_no_period_is_refused(text: str, code: str) -> None:
-    with pytest.raises(InvalidValue) as refused:
-        period_of(text)
-    assert refused.value.code == code
 
 
 # --------------------------------------------------------------------------------------------------------------- charts

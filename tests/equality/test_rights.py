@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 
 from crmkit.permissions import Policy
-from crmkit.store.reader import EVERYTHING
+from crmkit.query.lift import EVERYTHING
 from tests.equality.stage import Scene, Stage
 from tests.permissions import openfga
 from tests.permissions.oracle import Oracle

@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 from crmkit.errors import InvalidDefinition
 from crmkit.schema import Field, RecordType, Slot, record_type_of
 from crmkit.schema.custom import (
-    SLOTS,
     FieldDefinition,
     ObjectDefinition,
     object_type,
@@ -21,6 +20,7 @@ from crmkit.schema.custom import (
     to_field,
 )
 from crmkit.schema.field import place_of
+from crmkit.schema.parts import SLOTS
 from crmkit.schema.types import field_types
 from tests.schema.nouns import Company, Link, Thing, sample_schema
 from tests.schema.strategies import CASES, Case

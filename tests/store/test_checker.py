@@ -353,13 +353,6 @@ def test_sql_as_text_is_refused_wherever_it_hides(clause: ClauseElement) -> None
     assert refused.value.code == "textual_sql"
 
 
-def test_a_migration_may_state_sql_as_text_but_not_leave_a_tenant_out() -> None:
-    check(select(a.c.id).where(mine(a), text("1 = 1")), allow_text=True)
-    with pytest.raises(UsageError) as refused:
-        check(select(a.c.id).where(text("tenant_id = 1")), allow_text=True)
-    assert refused.value.code == "unbound_tenant"
-
-
 @pytest.mark.parametrize(
     "clause",
     [

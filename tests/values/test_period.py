@@ -45,6 +45,39 @@ def test_a_period_has_the_days_its_name_says(period: Period, start: date, end: d
     assert period.zone == "UTC"
 
 
+@given(PERIODS)
+@example(Period.year(2017))
+@example(Period.quarter(2017, 3))
+@example(Period.month(2017, 8))
+@example(Period(date(2017, 8, 15), date(2017, 8, 16)))
+@example(Period(date(2017, 8, 1), date(2017, 8, 15), "Asia/Shanghai"))
+def test_a_period_is_read_as_it_is_written(period: Period) -> None:
+    assert Period.parse(period.label, period.zone) == period
+
+
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [
+        ("", "not_a_period"),
+        (None, "not_a_period"),
+        (2017, "not_a_period"),
+        ("last year", "not_a_period"),
+        ("２０１７", "not_a_period"),
+        ("2017Q5", "out_of_range"),
+        ("2017-13", "out_of_range"),
+        ("0000", "out_of_range"),
+        ("2017-02-30", "not_a_period"),
+        ("9999-12-31", "not_a_period"),
+        ("2017-08-02/2017-08-02", "empty_period"),
+    ],
+)
+def test_a_text_that_is_no_period_is_refused(text: str, code: str) -> None:
+    with pytest.raises(InvalidValue) as refused:
+        Period.parse(text)
+    assert refused.value.code == code
+    assert refused.value.problems[0].hint
+
+
 @pytest.mark.parametrize("fiscal_start", range(1, 13))
 def test_four_quarters_are_a_year(fiscal_start: int) -> None:
     quarters = [Period.quarter(2017, n, fiscal_start=fiscal_start) for n in (1, 2, 3, 4)]

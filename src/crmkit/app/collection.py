@@ -125,7 +125,7 @@ class Collection(Generic[T]):
         return self.create(given) if found is None else self.update(found, given)
 
     @property
-    def _writes(self) -> Any:
+    def _writes(self) -> WritePath:
         return WritePath(self.session)
 
     def _single(self, verb: str, write: Callable[[Tally], None]) -> T:

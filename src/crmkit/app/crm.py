@@ -4,7 +4,7 @@ import logging
 from collections.abc import Callable, Iterable
 from datetime import datetime
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 from uuid import UUID
 
 from sqlalchemy import URL, Connection, Engine
@@ -21,6 +21,7 @@ from crmkit.errors import Duplicate, StorageError, UsageError
 from crmkit.permissions import SYSTEM, Actor
 from crmkit.schema import Record
 from crmkit.store.tenants import Tenant
+from crmkit.store.unit import Audit
 from crmkit.values import Clock, IdFactory, clean_text, normalise_email, to_micros
 
 if TYPE_CHECKING:
@@ -48,7 +49,8 @@ class CRM(Foundation):
 
     ``plugins`` are added to the built-in ones: objects, modules or dotted names. ``installed_plugins`` also takes
     those that installed distributions announce. ``clock`` and ``ids`` are for tests. ``synchronous`` is SQLite's (FULL
-    or NORMAL).
+    or NORMAL). ``audit`` is called with every statement before it is sent: its SQL, and the clause it was made of (None
+    for COPY).
 
     Raises PluginError, InvalidDefinition for plugins that do not fit, UsageError for a URL that cannot be used.
     """
@@ -62,8 +64,8 @@ class CRM(Foundation):
         installed_plugins: bool = False,
         clock: Clock | None = None,
         ids: IdFactory | None = None,
-        synchronous: Any = "FULL",
-        audit: Any = None,
+        synchronous: Literal["FULL", "NORMAL"] = "FULL",
+        audit: Audit | None = None,
     ) -> None:
         super().__init__(
             target,
@@ -85,8 +87,8 @@ class CRM(Foundation):
     def migrate(self, *, admin: str | None = None) -> None:
         """Create or upgrade crmkit's tables; run it as often as you like.
 
-        The first run also makes the default tenant with a sales pipeline and the roles admin, manager and rep.
-        ``admin`` is the e-mail address of a user who gets the role admin, made if there is none.
+        The first run also makes the default tenant with a sales pipeline and the roles admin, manager, rep and
+        automation. ``admin`` is the e-mail address of a user who gets the role admin, made if there is none.
 
         Raises InvalidValue for what is no address, before anything is done.
         """

@@ -8,7 +8,7 @@ from uuid import UUID
 
 import attrs
 
-from crmkit.app.loading import BASE_OBJECT, field_definition
+from crmkit.app.loading import field_definition
 from crmkit.app.work import Work
 from crmkit.errors import CrmkitError, InvalidDefinition, InvalidRecord, Problem, StorageError
 from crmkit.permissions import Rule, check
@@ -16,6 +16,7 @@ from crmkit.query import Expr
 from crmkit.query.json_form import from_json, to_json
 from crmkit.query.lift import Lifted, equal_to, lift
 from crmkit.query.text import parse
+from crmkit.records import BASE_OBJECT
 from crmkit.schema import Record, Schema
 from crmkit.schema.custom import ObjectDefinition, object_type, to_field
 from crmkit.schema.index_room import check_room

@@ -1,7 +1,7 @@
 """What all sessions of a CRM stand on: declared schema, plugins, tables, database, and what was loaded before."""
 
 from collections.abc import Iterable, Mapping
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 from uuid import UUID
 
 from sqlalchemy import URL, Engine
@@ -20,6 +20,7 @@ from crmkit.store import Codec, Database, Tables
 from crmkit.store.plans import Shelf, View
 from crmkit.store.reader import Reader
 from crmkit.store.tenants import Registry, Tenant, TenantState
+from crmkit.store.unit import Audit
 from crmkit.values import Clock, IdFactory, SystemClock
 from crmkit.values.text import shown
 
@@ -54,8 +55,8 @@ class Foundation:
         installed_plugins: bool,
         clock: Clock | None,
         ids: IdFactory | None,
-        synchronous: Any,
-        audit: Any,
+        synchronous: Literal["FULL", "NORMAL"],
+        audit: Audit | None,
     ) -> None:
         self.plugins = Plugins(plugins, builtin=builtin_plugins, installed=installed_plugins)
         self.clock: Clock = clock or SystemClock()

@@ -73,7 +73,7 @@ def _migrated(crm: Foundation) -> Finding:
         return Finding("problem", "migration", "crmkit was never here: run crmkit migrate")
     if revision != HEAD:
         return Finding("problem", "migration", f"at revision {revision}, this release is {HEAD}: run crmkit migrate")
-    missing = missing_tables(crm.database, crm.tables)
+    missing = [table.name for table in missing_tables(crm.database, crm.tables)]
     if missing:
         return Finding("problem", "migration", f"without the tables {', '.join(missing)}: run crmkit migrate")
     return Finding("ok", "migration", f"at revision {revision}")

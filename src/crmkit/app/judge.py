@@ -9,7 +9,7 @@ import attrs
 from crmkit.permissions import Evaluation
 from crmkit.permissions.evaluation import Test
 from crmkit.query.context import Row, World
-from crmkit.query.lift import Lifted, equal_to
+from crmkit.query.lift import EVERYTHING, Lifted, equal_to
 from crmkit.store.plans import View
 from crmkit.store.reader import Reader
 
@@ -80,7 +80,7 @@ class Judge:
 
     def certain(self, type_key: str, action: str) -> bool:
         """The action is allowed on every record of the type."""
-        return self.view.guard.scope(type_key, action).shape == ("constant", True)
+        return self.view.guard.scope(type_key, action) == EVERYTHING
 
     @property
     def evaluation(self) -> Evaluation:

@@ -13,6 +13,7 @@ from crmkit.permissions.grants import Rule
 from crmkit.query import Expr
 from crmkit.query.json_form import from_json
 from crmkit.query.lift import equal_to
+from crmkit.records import BASE_OBJECT
 from crmkit.schema import FieldType, Schema
 from crmkit.schema.custom import FieldDefinition, ObjectDefinition, tenant_schema, to_field
 from crmkit.schema.forms import DefinitionVersion, Forms, forms_of
@@ -22,7 +23,6 @@ from crmkit.values import fold, to_micros
 from crmkit.values.text import shown
 
 __all__ = [
-    "BASE_OBJECT",
     "POLICY_TYPES",
     "SCHEMA_TYPES",
     "TenantSchema",
@@ -33,9 +33,6 @@ __all__ = [
     "load_rules",
     "load_schema",
 ]
-
-BASE_OBJECT = "object"
-"""The declared type all custom objects are made from."""
 
 SCHEMA_TYPES = frozenset({"custom_field", "custom_object", "segment"})
 """The record types whose records make a tenant's schema."""

@@ -10,7 +10,7 @@ from crmkit.app.commands.undo import Undo
 from crmkit.app.deals import Deals, Pipelines
 from crmkit.app.facades import Fields, Objects
 from crmkit.app.judge import StoredWorld
-from crmkit.app.loading import BASE_OBJECT, POLICY_TYPES, SCHEMA_TYPES
+from crmkit.app.loading import POLICY_TYPES, SCHEMA_TYPES
 from crmkit.app.meanwhile import hold_definitions
 from crmkit.app.outbox import note
 from crmkit.app.refusals import missing
@@ -20,7 +20,7 @@ from crmkit.app.writing import WritePath
 from crmkit.errors import NotFound, UsageError
 from crmkit.history import UndoResult
 from crmkit.permissions import Decision, Directory, explain, who_can
-from crmkit.records import Contact, Lead, Pipeline, Product, Role, Stage, Tag, Team, User
+from crmkit.records import BASE_OBJECT, Contact, Lead, Pipeline, Product, Role, Stage, Tag, Team, User
 from crmkit.schema import Record, record_type_of
 from crmkit.schema.schema import suggestion
 from crmkit.store.changesets import Changeset

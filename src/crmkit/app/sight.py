@@ -9,8 +9,8 @@ import attrs
 from crmkit.analytics.frame import Frame
 from crmkit.analytics.parts import Parts
 from crmkit.query.context import Guard
-from crmkit.query.lift import Lifted
-from crmkit.store.reader import EVERYTHING, Reader
+from crmkit.query.lift import EVERYTHING, Lifted
+from crmkit.store.reader import Reader
 
 __all__ = ["HIDDEN", "Asked", "covers", "reads", "where_readable"]
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
-__all__ = ["ADMIN", "furnish"]
+__all__ = ["ADMIN", "LINKS", "OWNED", "SHARED", "furnish"]
 
 ADMIN = "admin"
 """The role that may do everything, folded."""
@@ -18,20 +18,21 @@ _STAGES = (
     ("lost", "lost", "0"),
 )
 
-_SHARED = (
-    *("product", "pipeline", "stage", "tag", "tagging", "user", "team", "segment", "custom_field", "custom_object"),
-)
-_OWNED = ("account", "contact", "lead", "deal", "activity")
-_LINKS = ("account_contact",)
+SHARED = ("product", "pipeline", "stage", "tag", "tagging", "user", "team", "segment", "custom_field", "custom_object")
+"""The record types that everybody reads."""
+OWNED = ("account", "contact", "lead", "deal", "activity")
+"""The record types whose records are somebody's."""
+LINKS = ("account_contact",)
+"""What links them."""
 
 _ROLES: Mapping[str, tuple[str, tuple[tuple[tuple[str, ...], tuple[str, ...], str], ...]]] = {
     ADMIN: ("Everything", ((("*",), ("*",), "all"),)),
     "manager": (
         "The records of the teams below, and all that is shared by everybody",
         (
-            (_SHARED, ("read", "history"), "all"),
-            (_OWNED, ("read", "create", "update", "assign", "export", "history"), "team_and_below"),
-            (_LINKS, ("read", "create", "update", "delete"), "all"),
+            (SHARED, ("read", "history"), "all"),
+            (OWNED, ("read", "create", "update", "assign", "export", "history"), "team_and_below"),
+            (LINKS, ("read", "create", "update", "delete"), "all"),
             (("segment",), ("create", "update"), "all"),
         ),
     ),
@@ -42,9 +43,9 @@ _ROLES: Mapping[str, tuple[str, tuple[tuple[tuple[str, ...], tuple[str, ...], st
     "rep": (
         "Own records, and all that is shared by everybody",
         (
-            (_SHARED, ("read", "history"), "all"),
-            (_OWNED, ("read", "create", "update", "history"), "own"),
-            (_LINKS, ("read", "create", "update", "delete"), "all"),
+            (SHARED, ("read", "history"), "all"),
+            (OWNED, ("read", "create", "update", "history"), "own"),
+            (LINKS, ("read", "create", "update", "delete"), "all"),
         ),
     ),
 }

@@ -31,8 +31,8 @@ class Tenants:
     ) -> Tenant:
         """A new tenant. ``zone_name`` is where its days begin, ``currency`` what its totals are shown in.
 
-        ``furnished`` gives it a sales pipeline and the roles admin, manager and rep. Raises Duplicate,
-        InvalidDefinition.
+        ``furnished`` gives it a sales pipeline and the roles admin, manager, rep and automation. Raises
+        Duplicate, InvalidDefinition.
         """
         checked_key(key, "tenant")
         zone(zone_name)

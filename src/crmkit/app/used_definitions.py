@@ -4,11 +4,11 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
-from crmkit.app.loading import BASE_OBJECT
 from crmkit.app.work import Work
 from crmkit.history import History, plan_undo
 from crmkit.query.lift import lift
 from crmkit.query.text import parse
+from crmkit.records import BASE_OBJECT
 from crmkit.store.changesets import Touched
 
 __all__ = ["PLACING", "used_definitions"]

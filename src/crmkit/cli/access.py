@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from crmkit import CRM
     from crmkit.app.session import Session
 
-__all__ = ["Access", "access_options", "database_options", "format_option", "url_of"]
+__all__ = ["Access", "access_options", "as_of_option", "database_options", "format_option", "url_of"]
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -99,6 +99,18 @@ format_option = click.option(
     type=click.Choice(_FORMATS),
     default="table",
     help="A table for people, or one JSON document, or CSV.  [default: table]",
+)
+
+
+def _instant(ctx: click.Context, param: click.Parameter, value: str | None) -> Any:
+    """An instant, as the field type reads it. Raises InvalidValue."""
+    from crmkit.schema.types import DateTime
+
+    return None if value is None else DateTime().parse_text(value)
+
+
+as_of_option = click.option(
+    "--as-of", metavar="INSTANT", callback=_instant, help="As it was then, such as 2026-03-01T00:00:00+00:00."
 )
 
 

@@ -15,7 +15,7 @@ def migrate(access: Access, admin: str | None) -> None:
     """Create or upgrade the tables of a database.
 
     May be run as often as you like. The first run makes the default tenant, with a sales pipeline and the roles admin,
-    manager and rep.
+    manager, rep and automation.
     """
     with access.crm(new=True) as crm:
         crm.migrate(admin=admin)

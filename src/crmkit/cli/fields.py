@@ -41,16 +41,13 @@ def list_(access: Access, on: str, form: Format) -> None:
 
 
 def _option(ctx: click.Context, param: click.Parameter, given: tuple[str, ...]) -> dict[str, Any]:
-    """``k=v`` pairs: a value is JSON if it can be read as such, else text; decimals keep every digit."""
+    """``k=v`` pairs."""
     options: dict[str, Any] = {}
     for pair in given:
         key, equals, value = pair.partition("=")
         if not equals:
             raise click.BadParameter(f"{pair!r} is not KEY=VALUE", ctx, param)
-        try:
-            options[key] = json.loads(value, parse_float=str)
-        except ValueError:
-            options[key] = value
+        options[key] = _json(value)
     return options
 
 
@@ -80,6 +77,7 @@ def add(access: Access, on: str, key: str, type_name: str, label: str, default: 
 
 
 def _json(text: str | None) -> Any:
+    """The text as JSON if it can be read as such, else itself; decimals keep every digit."""
     if text is None:
         return None
     try:

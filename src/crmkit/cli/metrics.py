@@ -1,22 +1,19 @@
 """``crmkit metrics NAME``: the numbers of a pipeline, each with what it rests on and what it leaves out."""
 
 import itertools
-import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from datetime import date, timedelta
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING, Any, cast, get_args
 
 import attrs
 import click
 
 from crmkit.analytics.metric import Interval, Metric
-from crmkit.cli.access import Access, access_options, format_option
+from crmkit.cli.access import Access, access_options, as_of_option, format_option
 from crmkit.cli.charts import ChartFile
 from crmkit.cli.output import Column, Format, Table, visible, write, write_document
 from crmkit.cli.rates_file import rates_in
-from crmkit.errors import InvalidValue, UsageError
-from crmkit.schema.types import DateTime
+from crmkit.errors import UsageError
 from crmkit.values import Money, Period
 from crmkit.values.rates import Policy
 from crmkit.values.text import shown
@@ -25,16 +22,13 @@ if TYPE_CHECKING:
     from crmkit.app.metrics import Metrics
     from crmkit.app.session import Session
 
-__all__ = ["METRICS", "Figures", "Kind", "Question", "metrics", "period_of"]
+__all__ = ["METRICS", "Figures", "Kind", "Question", "metrics"]
 
 Figures = Iterable[tuple[str, Metric]]
 """Metrics, each with what it is of: a stage, a month, an age; nothing of all that was asked about."""
 
 _AGES = (30, 60, 90, 120, 180, 365)
 _MONTHS = 6
-_PERIOD = re.compile(r"([0-9]{4})(?:Q([0-9])|-([0-9]{2}))?")
-_DAY = r"([0-9]{4}-[0-9]{2}-[0-9]{2})"
-_DAYS = re.compile(f"{_DAY}(?:/{_DAY})?")
 
 
 @attrs.frozen(kw_only=True)
@@ -229,7 +223,10 @@ METRICS: Mapping[str, Kind] = MappingProxyType(
             vega=_drawn("backtest"),
         ),
         "coverage": Kind(
-            ask=lambda metrics, asked: metrics.coverage(_given(asked.quota), _given(asked.period), **asked.variant),
+            # _question has seen that both are there.
+            ask=lambda metrics, asked: metrics.coverage(
+                cast("Money", asked.quota), cast("Period", asked.period), **asked.variant
+            ),
             figures=_named("coverage", "open", "won"),
             variants=_each("variant", "remaining", "full"),
             takes=_PERIODIC | {"quota"},
@@ -243,11 +240,6 @@ METRICS: Mapping[str, Kind] = MappingProxyType(
     }
 )
 """The metrics by the name the command gives them."""
-
-
-def _given(value: Any) -> Any:
-    """What :func:`_question` has seen to be there."""
-    return value
 
 
 # -------------------------------------------------------------------------------------------------------------- command
@@ -272,13 +264,13 @@ def _given(value: Any) -> Any:
 @click.option("--start", metavar="FIELD", help="The date at which a deal's age begins; else created_at.")
 @click.option("--quota", metavar="MONEY", help="Of coverage: what is to be won, such as '10000 EUR'.")
 @click.option("--months", metavar="N", type=int, help=f"Of backtest: how many months to look back; else {_MONTHS}.")
-@click.option("--as-of", metavar="INSTANT", help="As it was then, such as 2026-03-01T00:00:00+00:00.")
+@as_of_option
 @click.option("--chart", metavar="FILE", help="Draw a chart into FILE.svg or FILE.png as well.")
 @click.option("--force", is_flag=True, help="Replace the chart's file if there is one.")
 @format_option
 @access_options
 def metrics(
-    access: Access, name: str, form: Format, as_of: str | None, chart: str | None, force: bool, **options: Any
+    access: Access, name: str, form: Format, as_of: Any, chart: str | None, force: bool, **options: Any
 ) -> None:
     """A number about the deals of a pipeline, with what it rests on.
 
@@ -291,7 +283,7 @@ def metrics(
         drawable = ", ".join(known for known, other in METRICS.items() if other.vega is not None)
         raise UsageError(f"there is no chart of {name}", code="no_chart", hint=f"there is one of {drawable}")
     file = None if chart is None else ChartFile.at(chart, force=force)
-    with access.session(as_of=None if as_of is None else DateTime().parse_text(as_of)) as me:
+    with access.session(as_of=as_of) as me:
         found = _metrics(me, name, options)
         result = kind.ask(found, asked)
         if file is not None and kind.vega is not None:
@@ -325,33 +317,11 @@ def _question(name: str, kind: Kind, options: Mapping[str, Any]) -> Question:
         hint = ", ".join(kind.variants) or "it has none"
         raise UsageError(f"there is no {name} {shown(variant)}", code="unknown_variant", hint=hint)
     return Question(
-        period=None if options["period"] is None else period_of(options["period"]),
+        period=None if options["period"] is None else Period.parse(options["period"]),
         variant=kind.variants[variant] if variant is not None else {},
         quota=None if options["quota"] is None else Money.parse(options["quota"], options["currency"]),
         months=_MONTHS if options["months"] is None else options["months"],
         where="true" if options["where"] is None else options["where"],
-    )
-
-
-def period_of(text: str) -> Period:
-    """The period of a label, as :attr:`Period.label` writes it; its days are those of whatever zone is asked in.
-
-    Raises InvalidValue with code ``not_a_period``, ``empty_period`` or ``out_of_range``.
-    """
-    try:
-        if part := _PERIOD.fullmatch(text):
-            year = int(part[1])
-            if part[2] is not None:
-                return Period.quarter(year, int(part[2]))
-            return Period.year(year) if part[3] is None else Period.month(year, int(part[3]))
-        if part := _DAYS.fullmatch(text):
-            start = date.fromisoformat(part[1])
-            return Period(start, start + timedelta(days=1) if part[2] is None else date.fromisoformat(part[2]))
-    except (ValueError, OverflowError) as error:
-        if isinstance(error, InvalidValue):
-            raise
-    raise InvalidValue(
-        f"{shown(text)} is no period", code="not_a_period", hint="2017, 2017Q3, 2017-08, 2017-08-01/2017-08-15"
     )
 
 

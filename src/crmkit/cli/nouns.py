@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 import click
 
-from crmkit.cli.access import Access, access_options, format_option
+from crmkit.cli.access import Access, access_options, as_of_option, format_option
 from crmkit.cli.output import Column, Format, Table, write, write_document
 from crmkit.cli.titles import Titles
 from crmkit.records import BUILTIN_RECORDS, CustomRecord
@@ -44,16 +44,6 @@ def _limit(ctx: click.Context, param: click.Parameter, value: str) -> int | None
         raise click.BadParameter(f"{value!r} is neither a number nor 'all'", ctx, param) from None
 
 
-def _instant(ctx: click.Context, param: click.Parameter, value: str | None) -> Any:
-    """An instant, as the field type reads it. Raises InvalidValue."""
-    return None if value is None else DateTime().parse_text(value)
-
-
-_as_of = click.option(
-    "--as-of", metavar="INSTANT", callback=_instant, help="As it was then, such as 2026-03-01T00:00:00+00:00."
-)
-
-
 @attrs.frozen
 class _Wanted:
     """What of a record type is to be listed; ``limit`` None is no limit, ``keys`` None the usual fields."""
@@ -83,7 +73,7 @@ def _list_command(plural: str, words: str) -> click.Command:
         "--limit", metavar="N", callback=_limit, default=str(_PAGE), help=f"At most so many, or 'all'; else {_PAGE}."
     )
     @click.option("--fields", "keys", metavar="KEYS", help="The fields to print, such as 'id,name'.")
-    @_as_of
+    @as_of_option
     @format_option
     @access_options
     def command(
@@ -104,7 +94,7 @@ def _list_command(plural: str, words: str) -> click.Command:
 def _show_command(plural: str, words: str) -> click.Command:
     @click.command("show", help=f"Show one of the {words}.")
     @click.argument("record_id", metavar="ID")
-    @_as_of
+    @as_of_option
     @format_option
     @access_options
     def command(access: Access, record_id: str, as_of: Any, form: Format) -> None:

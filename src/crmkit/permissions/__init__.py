@@ -6,8 +6,8 @@
     scopes        which records a grant reaches
     grants        one grant as a rule; checking: whether it means something in a schema
     actor         who acts, in which roles and teams; directory: everybody of a tenant
-    history_rights    what of the past the actor may read
     policy        what one actor may do; signature: what of it decides the shapes of its expressions
+    guards        the same rights for what was just written, and for the past
     evaluation    a condition tested in memory
     explain       why, and who else
 """
@@ -18,9 +18,8 @@ from crmkit.permissions.checking import check
 from crmkit.permissions.directory import Directory
 from crmkit.permissions.evaluation import Evaluation
 from crmkit.permissions.explain import Decision, Reason, explain, who_can
-from crmkit.permissions.field_rights import FieldRights
 from crmkit.permissions.grants import Rule
-from crmkit.permissions.history_rights import HistoryRights
+from crmkit.permissions.guards import FieldRights, HistoryRights
 from crmkit.permissions.policy import Policy
 
 __all__ = [

@@ -1,7 +1,6 @@
 """Why an actor may, or may not, do something with a record; and who may."""
 
 from collections.abc import Iterator
-from typing import Literal
 from uuid import UUID
 
 import attrs
@@ -9,7 +8,7 @@ import attrs
 from crmkit.permissions.actions import ANY
 from crmkit.permissions.directory import Directory
 from crmkit.permissions.evaluation import Evaluation
-from crmkit.permissions.grants import Rule
+from crmkit.permissions.grants import Effect, Rule
 from crmkit.permissions.policy import SHARE_LEVELS, Policy
 from crmkit.permissions.scopes import Reach, has_owner
 from crmkit.query.bind import SegmentSource, no_segments
@@ -27,7 +26,7 @@ class Reason:
     """
 
     source: str
-    effect: Literal["allow", "deny"]
+    effect: Effect
     held: bool | None
 
 
@@ -101,7 +100,7 @@ class _Case:
     def rules(self) -> Iterator[Reason]:
         for rule in self.policy.rules_for(self.on.key, self.action):
             if rule.effect == "allow" or rule.fields is None:
-                yield Reason(self.rule_text(rule), _effect(rule), self.holds(rule.reach))
+                yield Reason(self.rule_text(rule), rule.effect, self.holds(rule.reach))
 
     def holds(self, reach: Reach) -> bool | None:
         condition = reach.expr(self.on)
@@ -158,10 +157,6 @@ _SCOPE_TEXTS = {
     "all": "all {}",
     "where": "{} that meet its condition",
 }
-
-
-def _effect(rule: Rule) -> Literal["allow", "deny"]:
-    return "allow" if rule.effect == "allow" else "deny"
 
 
 def _words(key: str) -> str:

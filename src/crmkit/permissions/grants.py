@@ -1,7 +1,7 @@
 """One grant as a rule: what a role may, or may not, do with which records and which of their fields."""
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, Literal, TypeAlias, TypeVar
 from uuid import UUID
 
 import attrs
@@ -13,25 +13,29 @@ from crmkit.query.context import Row
 from crmkit.query.json_form import from_json
 from crmkit.schema.schema import suggestion
 
-__all__ = ["EFFECTS", "SCOPES", "Rule"]
+__all__ = ["Effect", "Rule"]
 
-SCOPES = ("own", "team", "team_and_below", "all", "where")
-EFFECTS = ("allow", "deny")
+T = TypeVar("T")
+
+Effect: TypeAlias = Literal["allow", "deny"]
+
+_SCOPES = ("own", "team", "team_and_below", "all", "where")
+_EFFECTS: tuple[Effect, ...] = ("allow", "deny")
 
 
 def _scope(value: Any) -> str:
-    return _one_of(SCOPES, "scope", value)
+    return _one_of(_SCOPES, "scope", value)
 
 
-def _effect(value: Any) -> str:
-    return _one_of(EFFECTS, "effect", value)
+def _effect(value: Any) -> Effect:
+    return _one_of(_EFFECTS, "effect", value)
 
 
-def _one_of(known: tuple[str, ...], name: str, value: Any) -> str:
+def _one_of(known: tuple[T, ...], name: str, value: Any) -> T:
     if not isinstance(value, str) or value not in known:
-        hint = suggestion(str(value), known)
+        hint = suggestion(str(value), map(str, known))
         raise InvalidDefinition(f"{value!r:.80} is no {name} of a grant", code=f"unknown_{name}", field=name, hint=hint)
-    return value
+    return known[known.index(value)]
 
 
 def _field_set(fields: Iterable[str] | None) -> frozenset[str] | None:
@@ -67,7 +71,7 @@ class Rule:
     scope: str = attrs.field(default="all", converter=_scope)
     where: Expr | None = attrs.field(default=None, eq=False)
     fields: frozenset[str] | None = attrs.field(default=None, converter=_field_set)
-    effect: str = attrs.field(default="allow", converter=_effect)
+    effect: Effect = attrs.field(default="allow", converter=_effect)
     reach: Reach = attrs.field(init=False, repr=False, default=attrs.Factory(_reach, takes_self=True))
     """The records the rule concerns."""
 

@@ -25,12 +25,12 @@ from crmkit.query.context import ALL_RIGHTS, Guard, Ref, Values
 from crmkit.query.lift import NOBODY, ActorIds, Lifted, Shape, lift
 from crmkit.query.nodes import AGGREGATES, COMPARISONS, QUANTIFIERS, Expr, now
 from crmkit.query.operators import OPERATORS
-from crmkit.query.terms import Aggregation, Column, Operands, Scalar, Step
+from crmkit.query.terms import SUMMABLE, Aggregation, Column, Operands, Scalar, Step
 from crmkit.query.weight import CLAUSES, WAYS, Scale
 from crmkit.schema import Field, FieldType, RecordType, Schema
 from crmkit.schema.record_type import SYSTEM_FIELDS
 from crmkit.schema.schema import Back, suggestion
-from crmkit.schema.types import Date, DateTime, Decimal, Duration, Integer, Money, Reference, Text
+from crmkit.schema.types import Date, DateTime, Reference, Text
 from crmkit.values.text import shown
 
 __all__ = ["CONSTANT_SPACE", "Binder", "SegmentSource", "no_segments"]
@@ -42,7 +42,6 @@ SegmentSource = Callable[[str], tuple[str, Expr] | None]
 """Gives the record type and the expression of a segment by name, or None."""
 
 _NAME_TYPE = Text()
-_SUMMABLE = (Integer, Decimal, Money, Duration)
 
 
 def no_segments(name: str) -> None:
@@ -338,7 +337,7 @@ class _Binding:
             raise InvalidQuery(f"there is no aggregate {shown(function)}", code="unknown_aggregate")
         field = self.field(field_key, target)
         fits = {
-            "sum": isinstance(field.type, _SUMMABLE),
+            "sum": isinstance(field.type, SUMMABLE),
             "latest": isinstance(field.type, Date | DateTime),
         }.get(function, "lt" in field.type.operators)
         if not fits:

@@ -13,7 +13,7 @@ import attrs
 from sqlalchemy import BindParameter, ColumnElement, FromClause, bindparam
 
 from crmkit.errors import InvalidQuery
-from crmkit.query.lift import Lifted
+from crmkit.query.lift import EVERYTHING, Lifted
 from crmkit.query.nodes import Dynamic, RelativeTime
 from crmkit.schema import Field, FieldType, RecordType
 from crmkit.schema.forms import Form
@@ -117,10 +117,10 @@ class _AllRights:
     signature: object = "all"
 
     def rows(self, type_key: str) -> Lifted:
-        return Lifted(("constant", True), ())
+        return EVERYTHING
 
     def scope(self, type_key: str, action: str) -> Lifted:
-        return Lifted(("constant", True), ())
+        return EVERYTHING
 
     def field(self, type_key: str, field_key: str) -> bool | Lifted:
         return True

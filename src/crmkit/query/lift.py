@@ -17,6 +17,7 @@ from crmkit.schema import Record
 from crmkit.values import PersonName
 
 __all__ = [
+    "EVERYTHING",
     "MAX_DEPTH",
     "MAX_LEVELS",
     "MAX_NODES",
@@ -45,6 +46,10 @@ class Lifted:
 
     shape: Shape
     values: tuple[Any, ...] = attrs.field(eq=False)
+
+
+EVERYTHING = Lifted(("constant", True), ())
+"""The condition that every record meets."""
 
 
 def equal_to(key: str, value: Any) -> Lifted:

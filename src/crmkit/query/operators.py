@@ -21,7 +21,6 @@ class Operator:
     """One comparison. ``negation`` names the operator that is true exactly where this one is false."""
 
     name: ClassVar[str]
-    symbol: ClassVar[str]
     negation: ClassVar[str]
 
     def sql(self, column: Sql, *operands: Sql) -> ColumnElement[bool]:
@@ -34,7 +33,7 @@ class Operator:
 
 
 class Equal(Operator):
-    name, symbol, negation = "eq", "==", "ne"
+    name, negation = "eq", "ne"
 
     def sql(self, column: Sql, *operands: Sql) -> ColumnElement[bool]:
         return column == operands[0]
@@ -44,7 +43,7 @@ class Equal(Operator):
 
 
 class NotEqual(Operator):
-    name, symbol, negation = "ne", "!=", "eq"
+    name, negation = "ne", "eq"
 
     def sql(self, column: Sql, *operands: Sql) -> ColumnElement[bool]:
         return column != operands[0]
@@ -54,7 +53,7 @@ class NotEqual(Operator):
 
 
 class Less(Operator):
-    name, symbol, negation = "lt", "<", "ge"
+    name, negation = "lt", "ge"
 
     def sql(self, column: Sql, *operands: Sql) -> ColumnElement[bool]:
         return column < operands[0]
@@ -64,7 +63,7 @@ class Less(Operator):
 
 
 class LessOrEqual(Operator):
-    name, symbol, negation = "le", "<=", "gt"
+    name, negation = "le", "gt"
 
     def sql(self, column: Sql, *operands: Sql) -> ColumnElement[bool]:
         return column <= operands[0]
@@ -74,7 +73,7 @@ class LessOrEqual(Operator):
 
 
 class Greater(Operator):
-    name, symbol, negation = "gt", ">", "le"
+    name, negation = "gt", "le"
 
     def sql(self, column: Sql, *operands: Sql) -> ColumnElement[bool]:
         return column > operands[0]
@@ -84,7 +83,7 @@ class Greater(Operator):
 
 
 class GreaterOrEqual(Operator):
-    name, symbol, negation = "ge", ">=", "lt"
+    name, negation = "ge", "lt"
 
     def sql(self, column: Sql, *operands: Sql) -> ColumnElement[bool]:
         return column >= operands[0]
@@ -94,7 +93,7 @@ class GreaterOrEqual(Operator):
 
 
 class In(Operator):
-    name, symbol, negation = "in", "in", "not_in"
+    name, negation = "in", "not_in"
 
     def sql(self, column: Sql, *operands: Sql) -> ColumnElement[bool]:
         return column.in_(operands) if operands else never()
@@ -104,7 +103,7 @@ class In(Operator):
 
 
 class NotIn(Operator):
-    name, symbol, negation = "not_in", "not in", "in"
+    name, negation = "not_in", "in"
 
     def sql(self, column: Sql, *operands: Sql) -> ColumnElement[bool]:
         return column.not_in(operands) if operands else column.is_not(None)
@@ -114,7 +113,7 @@ class NotIn(Operator):
 
 
 class Between(Operator):
-    name, symbol, negation = "between", "between", "not_between"
+    name, negation = "between", "not_between"
 
     def sql(self, column: Sql, *operands: Sql) -> ColumnElement[bool]:
         return and_(column >= operands[0], column <= operands[1])
@@ -124,7 +123,7 @@ class Between(Operator):
 
 
 class NotBetween(Operator):
-    name, symbol, negation = "not_between", "not between", "between"
+    name, negation = "not_between", "between"
 
     def sql(self, column: Sql, *operands: Sql) -> ColumnElement[bool]:
         return or_(column < operands[0], column > operands[1])
@@ -134,7 +133,7 @@ class NotBetween(Operator):
 
 
 class Contains(Operator):
-    name, symbol, negation = "contains", "contains", "not_contains"
+    name, negation = "contains", "not_contains"
 
     def sql(self, column: Sql, *operands: Sql) -> ColumnElement[bool]:
         return text_contains(column, operands[0])
@@ -144,7 +143,7 @@ class Contains(Operator):
 
 
 class NotContains(Operator):
-    name, symbol, negation = "not_contains", "not contains", "contains"
+    name, negation = "not_contains", "contains"
 
     def sql(self, column: Sql, *operands: Sql) -> ColumnElement[bool]:
         return ~text_contains(column, operands[0])
@@ -156,7 +155,7 @@ class NotContains(Operator):
 class StartsWith(Operator):
     """Compiled as a range, which an index serves: the second operand is the least text above all that start so."""
 
-    name, symbol, negation = "starts_with", "starts with", "not_starts_with"
+    name, negation = "starts_with", "not_starts_with"
 
     def sql(self, column: Sql, *operands: Sql) -> ColumnElement[bool]:
         return and_(column >= operands[0], column < operands[1])
@@ -166,7 +165,7 @@ class StartsWith(Operator):
 
 
 class NotStartsWith(Operator):
-    name, symbol, negation = "not_starts_with", "does not start with", "starts_with"
+    name, negation = "not_starts_with", "starts_with"
 
     def sql(self, column: Sql, *operands: Sql) -> ColumnElement[bool]:
         return or_(column < operands[0], column >= operands[1])
@@ -176,7 +175,7 @@ class NotStartsWith(Operator):
 
 
 class EndsWith(Operator):
-    name, symbol, negation = "ends_with", "ends with", "not_ends_with"
+    name, negation = "ends_with", "not_ends_with"
 
     def sql(self, column: Sql, *operands: Sql) -> ColumnElement[bool]:
         return text_ends_with(column, operands[0])
@@ -186,7 +185,7 @@ class EndsWith(Operator):
 
 
 class NotEndsWith(Operator):
-    name, symbol, negation = "not_ends_with", "does not end with", "ends_with"
+    name, negation = "not_ends_with", "ends_with"
 
     def sql(self, column: Sql, *operands: Sql) -> ColumnElement[bool]:
         return ~text_ends_with(column, operands[0])
@@ -198,11 +197,11 @@ class NotEndsWith(Operator):
 class Has(Contains):
     """An option among several; both sides are fenced (``|a|b|`` and ``|a|``), so containment is exact."""
 
-    name, symbol, negation = "has", "has", "has_not"
+    name, negation = "has", "has_not"
 
 
 class HasNot(NotContains):
-    name, symbol, negation = "has_not", "has not", "has"
+    name, negation = "has_not", "has"
 
 
 OPERATORS: Mapping[str, Operator] = {

@@ -10,18 +10,21 @@ from crmkit.errors import InputError, InvalidQuery
 from crmkit.query.context import Moment, Ref, Row, Source, SqlContext, Values, WorldContext
 from crmkit.query.operators import Operator
 from crmkit.schema import Field, FieldType
-from crmkit.schema.types import Integer
+from crmkit.schema.types import Decimal, Duration, Integer, Money
 from crmkit.schema.types.numbers import MAX_INTEGER
 
 if TYPE_CHECKING:
     from crmkit.query.bound import Bound
 
-__all__ = ["Aggregation", "Column", "Operands", "Scalar", "Step"]
+__all__ = ["SUMMABLE", "Aggregation", "Column", "Operands", "Scalar", "Step", "as_is"]
 
 Condition = ColumnElement[bool]
 Encode = Callable[[Any], Any]
 Keyed = tuple[Any, Any]
 """A compare primitive and its unit (the currency of money; None for types without)."""
+
+SUMMABLE = (Integer, Decimal, Duration, Money)
+"""The types that have sums."""
 
 _TEXT_PIECES = frozenset({"contains", "starts_with", "ends_with"})
 
@@ -151,10 +154,11 @@ class Scalar:
     @property
     def encode(self) -> Encode:
         """Turns a primitive into what ``scalar`` compares with."""
-        return _same
+        return as_is
 
 
-def _same(value: Any) -> Any:
+def as_is(value: Any) -> Any:
+    """The encoder of columns that hold primitives as they are."""
     return value
 
 

@@ -2,7 +2,7 @@
 
 from crmkit.records.access import Grant, Share
 from crmkit.records.activity import ACTIVITY_KINDS, Activity
-from crmkit.records.custom import CustomField, CustomObject, CustomRecord
+from crmkit.records.custom import BASE_OBJECT, CustomField, CustomObject, CustomRecord
 from crmkit.records.party import Account, AccountContact, Contact
 from crmkit.records.people import Role, RoleMember, Team, TeamMember, User
 from crmkit.records.sales import (
@@ -22,6 +22,7 @@ from crmkit.schema import Record
 
 __all__ = [
     "ACTIVITY_KINDS",
+    "BASE_OBJECT",
     "BUILTIN_RECORDS",
     "CATEGORIES",
     "OUTCOMES",

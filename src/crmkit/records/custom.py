@@ -6,7 +6,10 @@ from uuid import UUID
 from crmkit.schema import Record, field, record_type
 from crmkit.schema.types import Boolean, Json, LongText, Reference, Text
 
-__all__ = ["CustomField", "CustomObject", "CustomRecord"]
+__all__ = ["BASE_OBJECT", "CustomField", "CustomObject", "CustomRecord"]
+
+BASE_OBJECT = "object"
+"""The declared type all custom objects are made from; they share its table, told apart by ``object_key``."""
 
 
 @record_type("custom_object", plural="custom_objects", title="key", link=True, unique=(("key",), ("plural",)))
@@ -46,7 +49,7 @@ class CustomField(Record):
     unique_slot: str | None = field(Text(max_length=20), default=None)
 
 
-@record_type("object", plural="objects", title="name", table="crm_object")
+@record_type(BASE_OBJECT, plural="objects", title="name", table="crm_object")
 class CustomRecord(Record):
     """A record of a custom object: a name, an owner, and the fields the tenant gave it."""
 

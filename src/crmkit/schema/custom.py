@@ -22,7 +22,7 @@ from crmkit.schema.types import field_types as known_types
 from crmkit.values import clean_text
 from crmkit.values.text import shown
 
-__all__ = ["SLOTS", "FieldDefinition", "ObjectDefinition", "object_type", "place", "tenant_schema", "to_field"]
+__all__ = ["FieldDefinition", "ObjectDefinition", "object_type", "place", "tenant_schema", "to_field"]
 
 _LANGUAGE = re.compile(r"[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8}){0,3}")
 _LABEL_LENGTH = 255

@@ -9,7 +9,7 @@ import attrs
 
 from crmkit.errors import InvalidDefinition
 from crmkit.schema.field_type import FieldType
-from crmkit.schema.parts import SLOTS
+from crmkit.schema.parts import SLOT_COLUMNS
 from crmkit.values.text import shown
 
 __all__ = ["KEY_PATTERN", "RESERVED", "Field", "checked_key", "label_of", "place_of"]
@@ -22,7 +22,6 @@ RESERVED = _WORDS | {"tags", "custom"}
 """Words of the expression language and of every record; no field may take them, nor a keyword of Python."""
 
 _PLACE_LENGTH = 80
-_SLOT_COLUMNS = frozenset(column for pool in SLOTS.values() for column in pool)
 
 
 def checked_key(key: Any, what: str = "field") -> str:
@@ -53,7 +52,7 @@ def _storable(field: "Field", attribute: "attrs.Attribute[str]", column: Any) ->
 
 
 def _slot(field: "Field", attribute: "attrs.Attribute[str | None]", slot: Any) -> None:
-    if slot is not None and slot not in _SLOT_COLUMNS:
+    if slot is not None and slot not in SLOT_COLUMNS:
         raise InvalidDefinition(f"there is no slot {shown(slot)}", code="bad_slot", field=field.key)
 
 

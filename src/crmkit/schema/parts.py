@@ -14,7 +14,7 @@ import attrs
 
 from crmkit.errors import InvalidDefinition
 
-__all__ = ["SLOTS", "Kind", "Part", "Slot"]
+__all__ = ["SLOTS", "SLOT_COLUMNS", "Kind", "Part", "Slot"]
 
 # With a key of 48 characters and the separator, a column name stays within the 63 that PostgreSQL keeps.
 _SUFFIX = re.compile(r"([a-z][a-z0-9_]{0,13})?")
@@ -47,6 +47,9 @@ SLOTS: Mapping[Slot, tuple[str, ...]] = MappingProxyType(
     }
 )
 """The slot columns that every record type has, links excepted."""
+
+SLOT_COLUMNS = tuple(column for pool in SLOTS.values() for column in pool)
+"""All of them, in the order in which tables have them."""
 
 
 def _checked_suffix(part: "Part", attribute: "attrs.Attribute[str]", suffix: Any) -> None:

@@ -1,4 +1,4 @@
-"""The only door for plugins: everything a plugin needs is a name of this package.
+"""The only door for plugins: what a plugin needs is a name of this package, or of two of its modules.
 
 ::
 
@@ -9,6 +9,8 @@
     record_type, field, Record      a noun of your own
     FieldType                       a kind of field of your own
     F, days_ago, me, ...            expressions
+    lifecycle                       the ways of an account's lifecycle
+    intake                          outside input, read with a schema made from a record type
 """
 
 from crmkit.errors import CrmkitError, InvalidRecord, InvalidValue, NotFound, PluginError, Problem

@@ -83,7 +83,7 @@ class Plugins:
     def concerned(self, name: str, values: Mapping[str, Any]) -> bool:
         """Whether a plugin could have anything to say if many records got these values; it says so in ``concerned``.
 
-        A plugin that does not is asked about each record. Its errors as in ``call_each``.
+        A plugin that does not is asked about each record. Raises PluginError.
         """
         ask = getattr(self._manager.get_plugin(name), "concerned", None)
         try:
@@ -98,21 +98,18 @@ class Plugins:
         return getattr(self._manager.get_plugin(name), "role", None)
 
     def ask(self, name: str, hook: str, **arguments: Any) -> Any:
-        """The answer of one plugin; its errors as in ``call_each``."""
+        """The answer of one plugin. Raises PluginError."""
         return next((answer for _, answer in self._called([name], hook, arguments)), None)
 
     def collect(self, hook: str) -> list[Any]:
         """What all plugins give, in one list. Raises PluginError."""
-        return [item for name, given in self.call_each(hook) for item in _items(name, hook, given)]
+        return [item for name, given in self._called(self.names, hook, {}) for item in _items(name, hook, given)]
 
-    def call_each(self, hook: str, **arguments: Any) -> Iterator[tuple[str, Any]]:
-        """Calls each plugin in the order of registration; yields its name and its answer.
+    def _called(self, names: Iterable[str], hook: str, arguments: dict[str, Any]) -> Iterator[tuple[str, Any]]:
+        """Calls these plugins in the order of registration; yields the name of each and its answer.
 
         An error of crmkit passes through; any other becomes a PluginError that names the plugin.
         """
-        return self._called(self.names, hook, arguments)
-
-    def _called(self, names: Iterable[str], hook: str, arguments: dict[str, Any]) -> Iterator[tuple[str, Any]]:
         wanted = frozenset(names)
         for impl in self._implementations(hook):
             if impl.plugin_name not in wanted:

@@ -63,19 +63,18 @@ _HARMLESS_LITERALS = frozenset({"*", "1"})
 """What SQLAlchemy itself writes as text: ``count(*)`` and ``EXISTS (SELECT *``."""
 
 
-def check(clause: ClauseElement, *, allow_text: bool = False) -> None:
+def check(clause: ClauseElement) -> None:
     """Raises UsageError unless the statement keeps to one bound tenant.
 
     Codes: ``unbound_tenant`` (an occurrence without its conjunct, a row without its tenant, a change of tenant),
     ``unscoped_table`` (a table that does not say whose it is), ``textual_sql`` (``text()``, ``literal_column()`` or a
-    hint; ``allow_text`` is for migrations), ``unknown_clause`` (a construct this walk does not know).
+    hint), ``unknown_clause`` (a construct this walk does not know).
     """
-    _Walk(allow_text).statement(clause, Scope())
+    _Walk().statement(clause, Scope())
 
 
 class _Walk:
-    def __init__(self, allow_text: bool) -> None:
-        self._allow_text = allow_text
+    def __init__(self) -> None:
         self._seen: set[int] = set()
 
     # ----------------------------------------------------------------------------------------------------- statements
@@ -95,7 +94,7 @@ class _Walk:
         elif isinstance(clause, Update | Delete):
             self._update_or_delete(clause, scope)
         elif isinstance(clause, TextClause | TextualSelect):
-            self._textual()
+            _textual()
         else:
             _refuse("unknown_clause", f"{type(clause).__name__} is no statement that can be checked")
 
@@ -251,7 +250,7 @@ class _Walk:
         if isinstance(element, Select | CompoundSelect | SelectStatementGrouping | Insert | Update | Delete):
             self.statement(element, scope)
         elif isinstance(element, TextClause | TextualSelect) or element.__visit_name__ == "textual_label_reference":
-            self._textual()
+            _textual()
         elif isinstance(element, CTE):
             self._cte(element)
         elif is_from(element):
@@ -263,7 +262,7 @@ class _Walk:
 
     def _column(self, column: "ColumnClause[Any]", scope: Scope) -> None:
         if column.is_literal and column.name not in _HARMLESS_LITERALS:
-            self._textual()
+            _textual()
         table = column.table
         shown = id(table) in scope.explicit or getattr(table, "name", None) == "excluded"
         if is_occurrence(table) and not shown and self._is_tenants(table):
@@ -288,15 +287,15 @@ class _Walk:
     def _refuse_hints(self, statement: Any) -> None:
         """Hints, prefixes and suffixes are text that SQLAlchemy's own walk does not show."""
         if any(getattr(statement, kind, None) for kind in ("_hints", "_statement_hints", "_prefixes", "_suffixes")):
-            self._textual()
-
-    def _textual(self) -> None:
-        if not self._allow_text:
-            _refuse("textual_sql", "a statement holds SQL as text", hint="build it from columns")
+            _textual()
 
 
 def _shown(clause: Any) -> str:
     return repr(getattr(clause, "name", None) or type(clause).__name__)
+
+
+def _textual() -> NoReturn:
+    _refuse("textual_sql", "a statement holds SQL as text", hint="build it from columns")
 
 
 def _unbound(clause: Any, why: str) -> NoReturn:

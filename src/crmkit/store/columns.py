@@ -14,6 +14,7 @@ from uuid import UUID
 from sqlalchemy import JSON, BigInteger, Dialect, LargeBinary, Text, Uuid
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
+from crmkit.query.terms import as_is
 from crmkit.schema import Kind
 from crmkit.values import uuid_from_bytes
 
@@ -106,10 +107,6 @@ def column_type(kind: Kind) -> TypeEngine[Any]:
             return JsonType()
 
 
-def _as_is(value: Any) -> Any:
-    return value
-
-
 class Codec:
     """Conversions between Python and what the bare driver of a dialect takes and gives; None must not be passed.
 
@@ -124,7 +121,7 @@ class Codec:
     def __init__(self, dialect: str) -> None:
         native = dialect == "postgresql"
         self.dialect = dialect
-        self.id_in: Callable[[UUID], Any] = _as_is if native else attrgetter("bytes")
-        self.id_out: Callable[[Any], UUID] = _as_is if native else uuid_from_bytes
+        self.id_in: Callable[[UUID], Any] = as_is if native else attrgetter("bytes")
+        self.id_out: Callable[[Any], UUID] = as_is if native else uuid_from_bytes
         self.json_in: Callable[[Any], str] = to_json
-        self.json_out: Callable[[Any], Any] = _as_is if native else json.loads
+        self.json_out: Callable[[Any], Any] = as_is if native else json.loads

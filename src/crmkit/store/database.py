@@ -13,7 +13,7 @@ from crmkit.errors import UsageError
 from crmkit.store.columns import Codec
 from crmkit.store.drivers import driver_of
 from crmkit.store.failures import translate
-from crmkit.store.gate import Gate
+from crmkit.store.gate import PATIENCE, Gate
 from crmkit.store.statement import Statement, compile_dialect, prepared
 from crmkit.store.unit import Audit, Unit
 
@@ -26,8 +26,6 @@ __all__ = ["Database", "Statement", "Unit"]
 
 _DRIVERS = {"sqlite": "pysqlite", "postgresql": "psycopg"}
 _RUN_SYNC = "inside async code pass the synchronous connection or session that run_sync gives you"
-_PATIENCE = 10
-"""Seconds SQLite waits for another writer."""
 
 
 class Database:
@@ -47,7 +45,6 @@ class Database:
         target: str | URL | Engine,
         *,
         tables: "Tables | None" = None,
-        echo: bool = False,
         synchronous: Literal["FULL", "NORMAL"] = "FULL",
         audit: Audit | None = None,
     ) -> None:
@@ -60,7 +57,6 @@ class Database:
                 hint=f"give the database's URL, and join by crm.session(user, on=...): {_RUN_SYNC}",
             )
         self.tables = tables
-        self._echo = echo
         self._synchronous = synchronous
         self._audit = audit
         self._own = not isinstance(target, Engine)
@@ -156,8 +152,8 @@ class Database:
     # ---------------------------------------------------------------------------------------------------------- engines
 
     def _sqlite_engine(self) -> Engine:
-        options: dict[str, Any] = {"echo": self._echo}
-        arguments: dict[str, Any] = {"isolation_level": None, "timeout": _PATIENCE}
+        options: dict[str, Any] = {}
+        arguments: dict[str, Any] = {"isolation_level": None, "timeout": PATIENCE}
         if self._gate is not None:
             options["poolclass"] = StaticPool
             arguments["check_same_thread"] = False
@@ -173,7 +169,7 @@ class Database:
 
     def _postgres_engine(self) -> Engine:
         try:
-            return create_engine(self._url, echo=self._echo)
+            return create_engine(self._url)
         except ModuleNotFoundError as error:
             raise UsageError(
                 "PostgreSQL needs psycopg 3", code="driver_missing", hint="pip install crmkit[postgres]"

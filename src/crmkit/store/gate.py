@@ -11,18 +11,17 @@ from contextlib import contextmanager
 
 from crmkit.errors import Unavailable, UsageError
 
-__all__ = ["Gate"]
+__all__ = ["PATIENCE", "Gate"]
 
-_PATIENCE = 10.0
-"""Seconds, as long as SQLite waits for a lock on a file."""
+PATIENCE = 10
+"""Seconds one waits for another writer, here and for the lock on a file."""
 
 
 class Gate:
     """A lock that knows which unit of work holds it."""
 
-    def __init__(self, patience: float = _PATIENCE) -> None:
+    def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._patience = patience
         self._holder: object = None
         self._thread = 0
 
@@ -40,7 +39,7 @@ class Gate:
                 code="memory_busy",
                 hint="commit or close it first, or use a file",
             )
-        if not self._lock.acquire(timeout=self._patience):
+        if not self._lock.acquire(timeout=PATIENCE):
             raise Unavailable("the database is locked by another unit of work", code="locked", hint="run it again")
         self._thread = threading.get_ident()
         self._holder = unit

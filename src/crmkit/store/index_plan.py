@@ -9,19 +9,13 @@ from collections.abc import Iterable, Iterator
 
 import attrs
 
+from crmkit.records import BASE_OBJECT
 from crmkit.schema import Field, Kind, RecordType, Slot
 from crmkit.schema.parts import SLOTS
 from crmkit.schema.types import Reference
 from crmkit.store.names import named
 
-__all__ = ["SHARED_TYPE", "SLOT_COLUMNS", "IndexPlan", "compare_column", "history_indexes", "live_indexes"]
-
-SHARED_TYPE = "object"
-"""The record type in whose table all custom objects lie, told apart by ``object_key``."""
-
-SLOT_COLUMNS: tuple[tuple[Slot, tuple[str, ...]], ...] = tuple(SLOTS.items())
-"""The slot columns in the order in which tables have them."""
-
+__all__ = ["IndexPlan", "compare_column", "history_indexes", "live_indexes"]
 
 _NEVER_NULL = frozenset({"tenant_id", "object_key", "id"})
 
@@ -75,7 +69,7 @@ def history_indexes(record_type: RecordType) -> tuple[IndexPlan, ...]:
 
 
 def _lead(record_type: RecordType) -> tuple[str, ...]:
-    return ("tenant_id", "object_key") if record_type.key == SHARED_TYPE else ("tenant_id",)
+    return ("tenant_id", "object_key") if record_type.key == BASE_OBJECT else ("tenant_id",)
 
 
 def _columns(record_type: RecordType, keys: Iterable[str]) -> tuple[str, ...]:
@@ -110,7 +104,7 @@ def _slots(record_type: RecordType) -> Iterator[IndexPlan]:
     if record_type.link:
         return
     tail = [column for column in (compare_column(record_type, record_type.sort), "id") if column]
-    for pool, slots in SLOT_COLUMNS:
+    for pool, slots in SLOTS.items():
         if pool is not Slot.UNIQUE:
             for slot in slots:
                 yield IndexPlan(tuple(dict.fromkeys((*_lead(record_type), slot, *tail))), present=slot)

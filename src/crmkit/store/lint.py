@@ -84,12 +84,7 @@ def _directions(table: Table) -> Iterator[str]:
     """Global tables never point at tenants' tables, and node-local ones neither point nor are pointed at."""
     for key in table.foreign_key_constraints:
         scopes = (table.info.get("scope"), key.referred_table.info.get("scope"))
-        if scopes not in (
-            ("tenant", "tenant"),
-            ("tenant", "reference"),
-            ("reference", "reference"),
-            ("local", "local"),
-        ):
+        if scopes not in _WAYS:
             yield f"the foreign key {key.name} leads from a {scopes[0]} table to a {scopes[1]} one"
 
 

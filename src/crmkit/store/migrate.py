@@ -5,50 +5,46 @@ alembic is loaded only when a revision is run.
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from sqlalchemy import Column, Connection, MetaData, String, Table, inspect, select
+from sqlalchemy import Column, Connection, MetaData, String, Table, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from crmkit.errors import CrmkitError, NotMigrated
 from crmkit.store.database import Database
 from crmkit.store.failures import translate
 from crmkit.store.migrations import HEAD, VERSION_TABLE
-
-if TYPE_CHECKING:
-    from sqlalchemy.orm import Session
-
-    from crmkit.store.tables import Tables
+from crmkit.store.server import missing_tables
+from crmkit.store.tables import Tables
 
 __all__ = ["create_missing", "current", "include_name", "migrate", "pending"]
 
 _FOLDER = Path(__file__).parent / "migrations"
 
 
-def migrate(database: Database, on: "Connection | Session | None" = None) -> bool:
+def migrate(database: Database) -> bool:
     """Brings the database to this release, in one transaction; returns whether there was anything to do.
 
-    With a host's connection the host commits. Raises NotMigrated when a newer release was here (``newer``), and
-    Unavailable when the database cannot be reached.
+    Raises NotMigrated when a newer release was here (``newer``), and Unavailable when the database cannot be reached.
     """
-    if not pending(database, on):
+    if not pending(database):
         return False
     try:
-        with database.open(on) as unit:
+        with database.open() as unit:
             unit.begin_write()
             _upgrade(unit.connection)
             unit.commit()
     except CrmkitError:
         # On PostgreSQL two processes may do this at once; the second fails, and finds everything done.
-        if on is not None or pending(database):
+        if pending(database):
             raise
     return True
 
 
-def current(database: Database, on: "Connection | Session | None" = None) -> str | None:
+def current(database: Database) -> str | None:
     """The revision the database is at; None when crmkit was never here."""
     table = Table(VERSION_TABLE, MetaData(), Column("version_num", String), info={"scope": "local"})
-    with database.open(on) as unit:
+    with database.open() as unit:
         try:
             rows = unit.read(database.prepare(select(table.c.version_num)))
         except NotMigrated:
@@ -56,22 +52,21 @@ def current(database: Database, on: "Connection | Session | None" = None) -> str
     return str(rows[0][0]) if rows else None
 
 
-def pending(database: Database, on: "Connection | Session | None" = None) -> bool:
+def pending(database: Database) -> bool:
     """Whether the database is at another revision than this release; costs one statement."""
-    return current(database, on) != HEAD
+    return current(database) != HEAD
 
 
-def create_missing(database: Database, tables: "Tables", on: "Connection | Session | None" = None) -> list[str]:
+def create_missing(database: Database, tables: Tables) -> list[str]:
     """Creates the tables of record types that plugins brought; returns their names.
 
     Raises NotMigrated when the database is not at this release.
     """
-    if pending(database, on):
+    if pending(database):
         raise NotMigrated("the database is not at this release", hint="run crmkit migrate")
-    with database.open(on) as unit:
-        there = set(inspect(unit.connection).get_table_names())
-        missing = [table for table in tables.metadata.sorted_tables if table.name not in there]
-        if missing:
+    missing = missing_tables(database, tables)
+    if missing:
+        with database.open() as unit:
             unit.begin_write()
             tables.metadata.create_all(unit.connection, tables=missing, checkfirst=False)
             unit.commit()

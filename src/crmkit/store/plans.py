@@ -1,8 +1,8 @@
 """Queries compiled once: a shape, in a schema, under rights of one shape, is one prepared statement.
 
 Building and compiling a statement costs a hundred times what running it does, so nothing that only varies in its
-constants
-is compiled twice: the caller's constants, those of guards and segments, the tenant and the instant are parameters.
+constants is compiled twice: the caller's constants, those of guards and segments, the tenant and the instant are
+parameters.
 """
 
 from collections.abc import Callable, Hashable, Sequence
@@ -12,7 +12,7 @@ import attrs
 from sqlalchemy import ColumnElement, Select, select
 
 from crmkit.errors import UsageError
-from crmkit.query.bind import CONSTANT_SPACE, Binder, SegmentSource
+from crmkit.query.bind import CONSTANT_SPACE, Binder, SegmentSource, no_segments
 from crmkit.query.bound import Bound, Fixed
 from crmkit.query.context import ALL_RIGHTS, Guard, Moment, Param, Source, SqlContext, Values
 from crmkit.query.lift import NOBODY, ActorIds, Lifted
@@ -52,10 +52,6 @@ class Shelf:
         return found
 
 
-def _no_segments(name: str) -> None:
-    return None
-
-
 @attrs.frozen(eq=False)
 class View:
     """What one session sees: a tenant's schema under an actor's rights, at a moment.
@@ -71,7 +67,7 @@ class View:
     moment: Moment
     guard: Guard = ALL_RIGHTS
     actors: ActorIds = attrs.field(factory=lambda: NOBODY)
-    segments: SegmentSource = _no_segments
+    segments: SegmentSource = no_segments
     reading: Reading = "live"
     at: int | None = None
     forms: Forms = NO_FORMS

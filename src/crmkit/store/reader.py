@@ -11,11 +11,10 @@ from sqlalchemy import ColumnElement, Text, and_, case, cast, func, or_, select
 from sqlalchemy.sql import expression
 
 from crmkit.errors import InvalidQuery
-from crmkit.query.lift import Lifted
-from crmkit.query.terms import Column
+from crmkit.query.lift import EVERYTHING, Lifted
+from crmkit.query.terms import SUMMABLE, Column
 from crmkit.schema import Field, Kind
 from crmkit.schema.record_type import SYSTEM_FIELDS
-from crmkit.schema.types import Decimal, Duration, Integer, Money
 from crmkit.schema.types.numbers import MAX_INTEGER
 from crmkit.store.database import Database, Unit
 from crmkit.store.json_parts import bare, json_unless
@@ -24,9 +23,7 @@ from crmkit.store.plans import Draft, Plan, Shelf, View
 from crmkit.store.rows import Cell, RowLayout, unique_text
 from crmkit.store.sources import tenant_param
 
-__all__ = ["BLOCK", "EVERYTHING", "Group", "Reader", "Sorting"]
-
-EVERYTHING = Lifted(("constant", True), ())
+__all__ = ["BLOCK", "Group", "Reader", "Sorting"]
 
 Sorting: TypeAlias = tuple[tuple[tuple[str, ...], bool], ...]
 """Sort keys: path and whether descending. Records without a value are the least: first ascending, last descending."""
@@ -37,7 +34,6 @@ garbage collector looks at them: contacts streamed take 10 µs each, and 14 in b
 _FETCHED = 1_000
 """At least so many rows, roughly, come from the database in one answer."""
 _PAGE = 500
-_SUMMABLE = (Integer, Decimal, Duration, Money)
 
 
 @attrs.frozen
@@ -329,7 +325,7 @@ class Reader:
         groups = [draft.binder.column(names, type_key) for names in by]
         summed = [draft.binder.column(names, type_key) for names in sums]
         for column in summed:
-            if not isinstance(column.field.type, _SUMMABLE):
+            if not isinstance(column.field.type, SUMMABLE):
                 raise InvalidQuery(
                     f"{column.field.key} is a {column.field.type.name} and has no sum",
                     code="not_summable",
@@ -484,7 +480,7 @@ def _merged(rows: list[tuple[Any, ...]], groups: list[Column], summed: list[Colu
 def _value(field: Field, parts: Sequence[Any], view: View) -> Any:
     if parts[field.type.compare] is None:
         return None
-    if field.type.parts[0].kind.name == "ID":
+    if field.type.parts[0].kind is Kind.ID:
         return UUID(hex=parts[0]) if field.custom else view.codec.id_out(parts[0])
     kinds = [part.kind for part in field.type.parts]
     return field.type.from_parts(*(json.loads(p) if k is Kind.JSON else p for p, k in zip(parts, kinds, strict=True)))

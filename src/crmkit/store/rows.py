@@ -16,18 +16,16 @@ import attrs
 
 from crmkit.schema import Field, FieldType, Kind, Record, RecordType
 from crmkit.schema.forms import Form
+from crmkit.schema.parts import SLOT_COLUMNS
 from crmkit.schema.record_type import SYSTEM_FIELDS
 from crmkit.store.columns import Codec
-from crmkit.store.index_plan import SLOT_COLUMNS
 from crmkit.values import from_micros, uuid_from_bytes
 
 __all__ = ["Cell", "RowLayout"]
 
-_SLOTS = tuple(slot for _, slots in SLOT_COLUMNS for slot in slots)
 _parse = JSONDecoder().raw_decode
 """What it gives is the first of two: json.loads, which looks for white space around the document as well, takes 1.1 µs
 for an address instead of 0.8."""
-_SYSTEM = ("id", "version", "changeset_id", "created_at", "created_by", "recorded_at")
 
 
 @attrs.frozen
@@ -53,7 +51,7 @@ class RowLayout:
     @cached_property
     def cells(self) -> tuple[Cell, ...]:
         """What a reading statement selects: system fields, declared parts, occupied slots, the JSON column."""
-        system = [Cell(SYSTEM_FIELDS[key]) for key in _SYSTEM]
+        system = [Cell(f) for f in SYSTEM_FIELDS.values()]
         declared = [Cell(f, i) for f in self.type.declared for i in range(len(f.type.parts))]
         if self.forms:
             forms = [form for forms in self.forms.values() for form in forms if form.field.slot is not None]
@@ -73,7 +71,7 @@ class RowLayout:
         """The columns ``write`` fills, in order: declared parts, occupied slots, the JSON column."""
         declared = [name for f in self.type.declared for name in f.part_columns()]
         slots = {slot for f in self.type.custom for slot in (f.slot, f.unique_slot) if slot is not None}
-        return (*declared, *(slot for slot in _SLOTS if slot in slots), *(["custom"] if self.type.custom else ()))
+        return (*declared, *(slot for slot in SLOT_COLUMNS if slot in slots), *(["custom"] if self.type.custom else ()))
 
     def columns_of(self, keys: frozenset[str]) -> tuple[str, ...]:
         """The columns that hold any part of the fields."""
@@ -91,7 +89,7 @@ class RowLayout:
     def record(self, system: Mapping[str, Any], values: Mapping[str, Any]) -> Any:
         """The record that reading would give after writing: system fields, and the normalised values of every field."""
         record = object.__new__(self.type.record)
-        for key in _SYSTEM:
+        for key in SYSTEM_FIELDS:
             _slot_setter(self.type.record, key)(record, system[key])
         for f in self.type.declared:
             _slot_setter(self.type.record, f.key)(record, values[f.key])
@@ -163,7 +161,7 @@ def _generate_reader(layout: RowLayout) -> Callable[[Iterable[tuple[Any, ...]]],
     linked = "ids[row[{}]]"
     system = {"id": "id_out(row[{}])", "version": "row[{}]", "created_at": "times[row[{}]]"}
     system |= {"changeset_id": linked, "created_by": linked, "recorded_at": system["created_at"]}
-    for i, key in enumerate(_SYSTEM):
+    for i, key in enumerate(SYSTEM_FIELDS):
         assign(key, system[key].format(i))
     for f in record_type.declared:
         at = [positions[f.key, i] for i in range(len(f.type.parts))]
@@ -259,9 +257,8 @@ def _generate_writer(layout: RowLayout) -> Callable[[Mapping[str, Any]], tuple[A
         if f.unique_slot is not None:
             slots[f.unique_slot] = f"None if v{i} is None else {code.name(_unique_of(f))}(v{i})"
     tail = [f"{code.name(layout.codec.json_in)}(custom) if custom else None"] if layout.type.custom else []
-    code.lines.append(
-        f"return ({''.join(f'{r}, ' for r in (*result, *(slots[slot] for slot in _SLOTS if slot in slots), *tail))})"
-    )
+    occupied = [slots[slot] for slot in SLOT_COLUMNS if slot in slots]
+    code.lines.append(f"return ({''.join(f'{r}, ' for r in (*result, *occupied, *tail))})")
     return code.function("values")  # type: ignore[no-any-return]
 
 

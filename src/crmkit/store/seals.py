@@ -18,7 +18,7 @@ from uuid import UUID
 import attrs
 from sqlalchemy import Table, bindparam, exists, func, literal, select, update
 
-from crmkit.records import BUILTIN_RECORDS
+from crmkit.records import BASE_OBJECT, BUILTIN_RECORDS
 from crmkit.schema import record_type_of
 from crmkit.store.changesets import Changesets
 from crmkit.store.sources import tenant_param
@@ -199,7 +199,7 @@ class Seals:
 
     def _declared(self, type_key: str) -> str:
         """The declared type in whose table a record of the type lies; a custom object's is that of all of them."""
-        return type_key if type_key in self.changesets.tables.live else "object"
+        return type_key if type_key in self.changesets.tables.live else BASE_OBJECT
 
     def _rows(
         self, what: Any, table: Table, column: str, raw: Any, without: frozenset[str]

@@ -1,7 +1,7 @@
 """What a database says of itself: which release it is, how it keeps text, whether it checks references."""
 
 import attrs
-from sqlalchemy import func, inspect, select
+from sqlalchemy import Table, func, inspect, select
 
 from crmkit.store.database import Database
 from crmkit.store.drivers import raw_connection, references_enforced
@@ -33,8 +33,8 @@ def server_of(database: Database) -> Server:
         return Server(f"PostgreSQL {version}", encoding, True)
 
 
-def missing_tables(database: Database, tables: Tables) -> list[str]:
-    """The tables that record types need and that are not there."""
+def missing_tables(database: Database, tables: Tables) -> list[Table]:
+    """The tables that record types need and that are not there, each after those it refers to."""
     with database.open() as unit:
         there = set(inspect(unit.connection).get_table_names())
-    return [table.name for table in tables.metadata.sorted_tables if table.name not in there]
+    return [table for table in tables.metadata.sorted_tables if table.name not in there]

@@ -25,6 +25,7 @@ from sqlalchemy import (
 )
 
 from crmkit.query.context import Source
+from crmkit.query.terms import as_is
 from crmkit.schema import Field, Kind, RecordType, Schema
 from crmkit.schema.forms import Form
 from crmkit.store.columns import Codec
@@ -88,11 +89,7 @@ class TableSource:
         """Turns a primitive into what that column compares with in the driver."""
         if field.type.parts[index].kind is Kind.ID:
             return _hex if field.custom else self.codec.id_in
-        return _same
-
-
-def _same(value: Any) -> Any:
-    return value
+        return as_is
 
 
 def _hex(value: UUID) -> str:

@@ -10,6 +10,7 @@ from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.elements import ClauseElement
 
 from crmkit.errors import UsageError
+from crmkit.query.terms import as_is
 from crmkit.store.checker import check
 
 __all__ = ["STATEMENT_OPTION", "Statement", "compile_dialect", "prepared"]
@@ -112,7 +113,7 @@ def _open_names(compiled: SQLCompiler) -> list[str]:
 
 def _driver_value(parameter: BindParameter[Any], dialect: Dialect) -> Callable[[Any], Any]:
     processor = parameter.type.dialect_impl(dialect).bind_processor(dialect)
-    return processor or (lambda value: value)
+    return processor or as_is
 
 
 def _writes(clause: ClauseElement) -> bool:

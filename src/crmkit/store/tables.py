@@ -19,14 +19,16 @@ from typing import Any
 from sqlalchemy import Column, ForeignKeyConstraint, Index, MetaData, PrimaryKeyConstraint, Table
 
 from crmkit.errors import InvalidDefinition
-from crmkit.schema import Kind, RecordType, Schema
+from crmkit.records import BASE_OBJECT
+from crmkit.schema import Kind, RecordType, Schema, Slot
+from crmkit.schema.parts import SLOTS
 from crmkit.schema.types import Reference
 from crmkit.store.columns import column_type
-from crmkit.store.index_plan import SHARED_TYPE, SLOT_COLUMNS, IndexPlan, history_indexes, live_indexes
+from crmkit.store.index_plan import IndexPlan, history_indexes, live_indexes
 from crmkit.store.names import named, shortened, told_apart
 from crmkit.store.system_tables import add_partial_indexes, define_system_tables
 
-__all__ = ["Tables", "slot_kind"]
+__all__ = ["Tables"]
 
 _SYSTEM = (
     ("tenant_id", Kind.INTEGER, False),
@@ -38,15 +40,11 @@ _SYSTEM = (
     ("recorded_at", Kind.INTEGER, False),
 )
 _SUPERSEDED = (("superseded_at", Kind.INTEGER, False), ("superseded_by", Kind.ID, False))
-_TEXT_SLOTS = frozenset({"text", "unique"})
+_TEXT_POOLS = frozenset({Slot.TEXT, Slot.UNIQUE})
+"""The other slots hold integers."""
 
 _Columns = list[tuple[str, Kind, bool]]
 """Name, primitive, and whether it may be NULL."""
-
-
-def slot_kind(slot: str) -> Kind:
-    """The primitive of a slot: text in ``text_*`` and ``unique_*``, an integer in ``number_*`` and ``time_*``."""
-    return Kind.TEXT if slot.partition("_")[0] in _TEXT_SLOTS else Kind.INTEGER
 
 
 class Tables:
@@ -98,13 +96,13 @@ class Tables:
 
     def live_of(self, record_type: RecordType) -> Table:
         """The live table of a record type, a tenant's custom object included."""
-        key = record_type.key if record_type.object_key is None else SHARED_TYPE
+        key = record_type.key if record_type.object_key is None else BASE_OBJECT
         made = self._live.get(key)
         return self._made_live(self.schema.types[key]) if made is None else made
 
     def history_of(self, record_type: RecordType) -> Table:
         """The history table of a record type, a tenant's custom object included."""
-        key = record_type.key if record_type.object_key is None else SHARED_TYPE
+        key = record_type.key if record_type.object_key is None else BASE_OBJECT
         made = self._history.get(key)
         return self._made_history(self.schema.types[key]) if made is None else made
 
@@ -243,13 +241,14 @@ def _column(name: str, kind: Kind, null: bool) -> Column[Any]:
 
 def _columns_of(record_type: RecordType) -> _Columns:
     columns: _Columns = list(_SYSTEM)
-    if record_type.key == SHARED_TYPE:
+    if record_type.key == BASE_OBJECT:
         columns.append(("object_key", Kind.TEXT, False))
     for f in record_type.declared:
         for column, part in zip(f.part_columns(), f.type.parts, strict=True):
             columns.append((column, part.kind, not (f.required and part is f.type.parts[0])))
     if not record_type.link:
-        columns += [(slot, slot_kind(slot), True) for _, slots in SLOT_COLUMNS for slot in slots]
+        for pool, slots in SLOTS.items():
+            columns += [(slot, Kind.TEXT if pool in _TEXT_POOLS else Kind.INTEGER, True) for slot in slots]
     columns.append(("custom", Kind.JSON, True))
     return columns
 

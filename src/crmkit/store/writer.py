@@ -12,6 +12,7 @@ import attrs
 from sqlalchemy import BindParameter, Table, bindparam, case, delete, exists, insert, literal, select, update
 
 from crmkit.query.lift import Lifted
+from crmkit.schema.record_type import SYSTEM_FIELDS
 from crmkit.store.database import Database, Unit
 from crmkit.store.lists import LISTED, among, list_width, listed
 from crmkit.store.plans import Draft, Plan, Shelf, View
@@ -224,8 +225,7 @@ class Writer:
 
 def _insert_columns(layout: RowLayout) -> tuple[str, ...]:
     kind = () if layout.type.object_key is None else ("object_key",)
-    system = ("tenant_id", "id", "version", "changeset_id", "created_at", "created_by", "recorded_at")
-    return (*system, *kind, *layout.columns)
+    return ("tenant_id", *SYSTEM_FIELDS, *kind, *layout.columns)
 
 
 def _named(name: str) -> BindParameter[Any]:

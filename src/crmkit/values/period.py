@@ -1,6 +1,7 @@
 """A span of days in a zone: what reports, forecasts and targets are asked for."""
 
 import itertools
+import re
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Literal, Self
 
@@ -13,6 +14,9 @@ from crmkit.values.text import shown
 __all__ = ["Period"]
 
 _MONTHS = {"month": 1, "quarter": 3}
+_WHOLE = re.compile(r"([0-9]{4})(?:Q([0-9])|-([0-9]{2}))?")
+_DAY = r"([0-9]{4}-[0-9]{2}-[0-9]{2})"
+_DAYS = re.compile(f"{_DAY}(?:/{_DAY})?")
 
 
 @attrs.frozen
@@ -67,6 +71,28 @@ class Period:
         """
         _check(fiscal_start, 12, "month")
         return cls(_first(year, fiscal_start), _first(year, fiscal_start + 12), zone)
+
+    @classmethod
+    def parse(cls, text: str, zone: str = "UTC") -> Self:
+        """The period of a :attr:`label`: ``2017``, ``2017Q1``, ``2017-03``, ``2017-03-05``, ``2017-01-01/2017-02-15``.
+
+        Raises :class:`~crmkit.errors.InvalidValue` with code ``not_a_period``, ``empty_period``, ``out_of_range`` or
+        ``unknown_zone``.
+        """
+        if isinstance(text, str):
+            if part := _WHOLE.fullmatch(text):
+                year = int(part[1])
+                if part[2] is not None:
+                    return cls.quarter(year, int(part[2]), zone=zone)
+                return cls.year(year, zone=zone) if part[3] is None else cls.month(year, int(part[3]), zone)
+            if part := _DAYS.fullmatch(text):
+                try:
+                    start = date.fromisoformat(part[1])
+                    end = start + timedelta(days=1) if part[2] is None else date.fromisoformat(part[2])
+                except (ValueError, OverflowError):
+                    raise _not_a_period(text) from None
+                return cls(start, end, zone)
+        raise _not_a_period(text)
 
     @property
     def days(self) -> int:
@@ -157,6 +183,11 @@ def _first(year: int, month: int) -> date:
 def _check(number: int, last: int, what: str) -> None:
     if type(number) is not int or not 1 <= number <= last:
         raise _out_of_range(f"there is no {what} {shown(number)}, they go from 1 to {last}")
+
+
+def _not_a_period(text: object) -> InvalidValue:
+    hint = "2017, 2017Q3, 2017-08, 2017-08-01/2017-08-15"
+    return InvalidValue(f"{shown(text)} is no period", code="not_a_period", hint=hint)
 
 
 def _out_of_range(message: str) -> InvalidValue:

@@ -7,7 +7,7 @@ from uuid import UUID
 import attrs
 
 from crmkit.app.belonging import PLACE, subject_of
-from crmkit.app.loading import BASE_OBJECT, SCHEMA_TYPES
+from crmkit.app.loading import SCHEMA_TYPES
 from crmkit.app.meanwhile import hold_definitions
 from crmkit.app.outcomes import Tally
 from crmkit.app.references import Referrers
@@ -15,6 +15,7 @@ from crmkit.app.setting_back import DECIDING, Together, together
 from crmkit.app.used_definitions import PLACING, used_definitions
 from crmkit.errors import InputError, Problem
 from crmkit.history import History, RecordChange, UndoEntry, UndoResult, UndoStep, plan_undo
+from crmkit.records import BASE_OBJECT
 from crmkit.sdk.command import Command, command
 
 __all__ = ["Undo"]

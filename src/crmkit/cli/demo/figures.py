@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
+from statistics import median
 from typing import Any
 
 import attrs
@@ -94,19 +95,8 @@ def _by_quarter(days: Iterable[tuple[Any, tuple[Money, ...]]]) -> dict[str, Mone
 
 def _median(counted: Iterable[tuple[Decimal, int]]) -> Decimal | None:
     """The middle of values that occur so many times each, or the mean of the two in the middle."""
-    values = sorted(counted)
-    total = sum(count for _, count in values)
-    if not total:
-        return None
-    return (_at(values, (total - 1) // 2) + _at(values, total // 2)) / 2
-
-
-def _at(values: list[tuple[Decimal, int]], place: int) -> Decimal:
-    for value, count in values:
-        place -= count
-        if place < 0:
-            return value
-    raise IndexError(place)
+    values = [value for value, count in counted for _ in range(count)]
+    return median(values) if values else None
 
 
 def _text(value: Any) -> str | None:

@@ -11,6 +11,7 @@ from uuid import UUID
 import attrs
 
 from crmkit.app.session import Session
+from crmkit.app.template import LINKS, OWNED, SHARED
 
 __all__ = ["ADMIN", "HEAD", "People", "address_of", "hire"]
 
@@ -18,12 +19,6 @@ DOMAIN = "maven.example"
 ADMIN = f"admin@{DOMAIN}"
 HEAD = "Head of Sales"
 TOP = "Sales"
-
-_OWNED = ("account", "contact", "lead", "deal", "activity")
-_SHARED = (
-    *("product", "pipeline", "stage", "tag", "tagging", "user", "team", "segment", "custom_field", "custom_object"),
-)
-_LINKS = ("account_contact",)
 
 
 def address_of(name: str) -> str:
@@ -77,13 +72,13 @@ def _give_roles(me: Session, agents: list[Mapping[str, str]], managers: list[str
 
 
 def _grants_of_head(role: UUID) -> Iterator[dict[str, Any]]:
-    for on in _OWNED:
+    for on in OWNED:
         for action in ("read", "create", "update", "assign", "export", "history"):
             yield _grant(role, on, action)
-    for on in _SHARED:
+    for on in SHARED:
         yield _grant(role, on, "read")
         yield _grant(role, on, "history")
-    for on in _LINKS:
+    for on in LINKS:
         for action in ("read", "create", "update", "delete"):
             yield _grant(role, on, action)
 

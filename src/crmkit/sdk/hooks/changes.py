@@ -28,8 +28,7 @@ class ChangeHooks:
         """Learn what was committed.
 
         Fires after the commit, from the outbox, at least once for each changeset, in a session of its own whose actor
-        is
-        the plugin; what it writes there is kept together with the mark that it was told. Return nothing. An exception
-        hurts nobody: it is recorded with the plugin's name and the changeset is told again later.
+        is the plugin; what it writes there is kept together with the mark that it was told. Return nothing. An
+        exception hurts nobody: it is recorded with the plugin's name and the changeset is told again later.
         """
         raise AssertionError

@@ -13,14 +13,14 @@ from sqlalchemy import Column, Index, Table
 
 from crmkit.records import BUILTIN_RECORDS
 from crmkit.schema import Kind, Schema, record_type_of
+from crmkit.schema.parts import SLOT_COLUMNS
+from crmkit.schema.record_type import SYSTEM_FIELDS
 from crmkit.store.columns import IdType, JsonType
-from crmkit.store.index_plan import SLOT_COLUMNS
 from crmkit.store.tables import Tables
 
 __all__ = ["main", "revisions"]
 
-_SLOTS = tuple(slot for _, slots in SLOT_COLUMNS for slot in slots)
-_FRAME_START = ("tenant_id", "id", "version", "changeset_id", "created_at", "created_by", "recorded_at")
+_FRAME_START = ("tenant_id", *SYSTEM_FIELDS)
 _FRAME_END = {"live": ("custom",), "history": ("custom", "superseded_at", "superseded_by")}
 
 
@@ -62,9 +62,9 @@ def _row(live: Table, history: Table) -> str:
 
 def _fields(table: Table) -> str:
     """The columns between those that every record has, as words: ``name!`` is NOT NULL, ``owner:id`` is no text."""
-    columns = [c for c in table.columns if c.name not in (*_FRAME_START, *_FRAME_END["live"], *_SLOTS)]
+    columns = [c for c in table.columns if c.name not in (*_FRAME_START, *_FRAME_END["live"], *SLOT_COLUMNS)]
     words = [f"{c.name}{_suffix(c)}{'' if c.nullable else '!'}" for c in columns]
-    if _SLOTS[0] in table.columns:
+    if SLOT_COLUMNS[0] in table.columns:
         words.append("SLOTS")
     return " ".join(words)
 
@@ -92,9 +92,9 @@ def _indexes_revision(tables: Tables) -> str:
     for table in sorted(tables.metadata.tables.values(), key=lambda table: table.name):
         tails = {_slot_tail(index) for index in table.indexes} - {None}
         tail = min((tail for tail in tails if tail is not None), default=None)
-        regular = {} if tail is None else {f"ix_{table.name}_{slot}_{'_'.join(tail)}": slot for slot in _SLOTS}
+        regular = {} if tail is None else {f"ix_{table.name}_{slot}_{'_'.join(tail)}": slot for slot in SLOT_COLUMNS}
         found = {str(index.name) for index in table.indexes if _slot_tail(index) == tail} & set(regular)
-        if tail is not None and len(found) == len([slot for slot in _SLOTS if not slot.startswith("unique")]):
+        if tail is not None and len(found) == len([slot for slot in SLOT_COLUMNS if not slot.startswith("unique")]):
             slots.append(f"    ({table.name!r}, {' '.join(tail)!r}),")
         else:
             found = set()
