@@ -6,6 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import create_engine
+from sqlalchemy.orm import Session as OrmSession
 
 from crmkit import CRM, SYSTEM
 from crmkit.errors import CrmkitError, Duplicate, InvalidRecord, InvalidValue, NotFound, UnknownActor, UsageError
@@ -107,6 +109,34 @@ def test_a_session_does_not_end_in_the_middle_of_a_verb(
     with crm.session(ADMIN) as me:
         assert [account.name for account in me.accounts] == ["one", "two"]
     assert broken(snapshot(migrated_url)) == []
+
+
+@pytest.mark.parametrize("orm", [False, True])
+def test_a_host_that_commits_in_the_middle_is_stopped_and_nothing_is_kept(
+    open_crm: Callable[..., CRM], migrated_url: str, orm: bool
+) -> None:
+    """Its records would be there, and no changeset would tell who wrote them."""
+    engine = create_engine(migrated_url)
+    crm = open_crm(engine)
+
+    def too_early(host: Any) -> None:
+        with crm.session(ADMIN, on=host) as me:
+            me.accounts.create(name="宝钢")
+            host.commit()
+
+    before = digest(migrated_url)
+    with OrmSession(engine) if orm else engine.connect() as host:
+        with pytest.raises(UsageError) as refused:
+            too_early(host)
+        assert refused.value.code == "unit_under_way"
+        host.rollback()
+        assert digest(migrated_url) == before
+        with crm.session(ADMIN, on=host) as me:
+            me.accounts.create(name="宝钢")
+        host.commit()
+        with crm.session(ADMIN, on=host) as me:
+            assert me.log(1)[0].command == "account.create"
+        host.rollback()
 
 
 def test_nothing_after_a_commit_is_kept_when_the_block_fails(crm: CRM, migrated_url: str) -> None:

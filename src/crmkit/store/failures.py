@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy.exc import DBAPIError, PendingRollbackError, TimeoutError
+from sqlalchemy.exc import DBAPIError, PendingRollbackError, ResourceClosedError, TimeoutError
 
 from crmkit.errors import (
     CrmkitError,
@@ -78,7 +78,7 @@ def translate(error: Exception, tables: "Tables | None" = None) -> CrmkitError:
     if isinstance(error, PendingRollbackError):
         return Unavailable(_UNAVAILABLE["rolled_back"], code="rolled_back", hint=_AGAIN)
     cause: Any = error.orig if isinstance(error, DBAPIError) else error
-    kind, names = _kind(cause)
+    kind, names = ("ended", []) if isinstance(error, ResourceClosedError) else _kind(cause)
     if kind == "unique":
         return _duplicate(names, tables)
     if kind == "reference":

@@ -6,7 +6,7 @@ from logging import INFO
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
-from sqlalchemy import BindParameter, Connection, Table, bindparam, insert
+from sqlalchemy import BindParameter, Connection, Table, bindparam, event, insert
 from sqlalchemy.exc import SQLAlchemyError, StatementError
 from sqlalchemy.sql.elements import ClauseElement
 
@@ -241,6 +241,7 @@ class Unit:
                 else:
                     self._driver.join(self._connection)
                     self._command(f"SAVEPOINT {self._name(0)}")
+                    event.listen(self._connection, "commit", self._refuse_commit)
         except BaseException:
             self._give_gate()
             raise
@@ -410,7 +411,17 @@ class Unit:
         # Two units may be joined to one connection at the same time: their savepoints must not be confused.
         return f"crmkit_{id(self):x}_{depth}"
 
+    def _refuse_commit(self, connection: Connection) -> None:
+        """The host commits in the middle: records would be kept, and nobody would know who wrote them."""
+        raise UsageError(
+            "crmkit is still at work in this transaction",
+            code="unit_under_way",
+            hint="commit after the block of the session: its changeset is written when that ends",
+        )
+
     def _ended(self) -> None:
+        if self._writing and not self.owns:
+            event.remove(self._connection, "commit", self._refuse_commit)
         self._writing = False
         self._tenant = None
         self._give_gate()
