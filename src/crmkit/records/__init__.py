@@ -1,4 +1,15 @@
-"""The built-in nouns, one file per family; every one is a declaration and nothing else."""
+"""The built-in nouns, one file per family; every one is a declaration and nothing else.
+
+::
+
+    party      whom we deal with: accounts, contacts
+    sales      what we sell and how far we are: leads, products, pipelines, deals
+    activity   what was done and what is to be done
+    tags       tags and segments
+    people     who works here: users, teams, roles
+    access     what a role may do, and what is shared with whom
+    custom     what a tenant adds at run time
+"""
 
 from crmkit.records.access import Grant, Share
 from crmkit.records.activity import ACTIVITY_KINDS, Activity

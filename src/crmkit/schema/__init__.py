@@ -9,6 +9,7 @@
     record               the frozen record and its declaration
     schema               all types together, per tenant
     custom               fields and objects a tenant adds at run time, and their slots
+    index_room           how long an indexed text may be
     forms                where values of custom fields lay in rows of the past
     parsing              a record's values, parsed in one pass, all problems collected
     json_schema          the published contract

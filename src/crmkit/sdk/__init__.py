@@ -2,10 +2,10 @@
 
 ::
 
-    hookimpl                        marks a function as a hook's implementation
+    hookimpl                        marks a function as a hook's implementation (markers; plugins finds and calls it)
     hooks/                          the hooks, one file a topic
     command, Command, Target        a use case of your own
-    Change, Committed, Veto         what hooks see and say
+    Change, Committed, Veto         what hooks see and say (change)
     record_type, field, Record      a noun of your own
     FieldType                       a kind of field of your own
     F, days_ago, me, ...            expressions

@@ -4,11 +4,17 @@
 
     columns, tables, system_tables   the schema as tables (index_plan, names: what their parts are called)
     lint                             what every table must be, so that tenants can be sharded
-    checker                          what every statement must be: the wall between tenants
+    checker, clauses                 what every statement must be: the wall between tenants
     statement                        checked and compiled once, sent as plain driver SQL
     database, unit                   where, and one unit of work there (drivers, gate: how transactions begin and end)
-    failures                         what a database's refusal means
+    failures, server                 what a database's refusal means; what it says of itself
     migrate, migrations              how a database comes to have the tables
+    sources, plans                   where a session's records lie; queries compiled once for a view of them
+    reader, rows                     reading them; rows to records and back (json_parts: parts of custom fields)
+    writer, setting_back             the one road by which they change, and many of them go back
+    lists, locks                     lists of values in a statement; records nobody else may write
+    changesets, seals, outbox        who did what; sealed in order; what plugins are still to be told
+    tenants                          the tenants and what of them has a version
 """
 
 from crmkit.store.checker import TENANT, check

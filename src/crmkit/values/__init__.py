@@ -3,8 +3,9 @@
 - :mod:`~crmkit.values.text`: what text may be stored, and the key by which it is compared
 - :mod:`~crmkit.values.clock`: the clock, instants, days and zones as exact integers
 - :mod:`~crmkit.values.ids`: ids that ascend (UUID version 7)
-- :mod:`~crmkit.values.money`: exact amounts of one currency, :mod:`~crmkit.values.money_text`: as people write them
-- :mod:`~crmkit.values.period`: a span of days in a zone
+- :mod:`~crmkit.values.money`: exact amounts of one currency, :mod:`~crmkit.values.money_text`: as people write them,
+  :mod:`~crmkit.values.rates`: what they are worth in another
+- :mod:`~crmkit.values.period`: a span of days in a zone, :mod:`~crmkit.values.business_hours`: opening hours there
 - :mod:`~crmkit.values.person_name`, :mod:`~crmkit.values.address`: names and addresses of people anywhere
 - :mod:`~crmkit.values.email`, :mod:`~crmkit.values.phone`, :mod:`~crmkit.values.url`: one spelling for each address,
   with the rules of host names in :mod:`~crmkit.values.domain`
