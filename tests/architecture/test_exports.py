@@ -1,5 +1,6 @@
 """What a package offers is stated, sorted, and there."""
 
+import ast
 import importlib
 import re
 from collections.abc import Iterable, Iterator
@@ -8,7 +9,7 @@ from types import ModuleType
 
 import pytest
 
-from tests.architecture.sources import Source
+from tests.architecture.sources import Source, sample
 
 
 def reading_order(name: str) -> tuple[int, list[tuple[int, int, str]]]:
@@ -75,3 +76,35 @@ def test_a_list_out_of_order_is_reported(names: list[str]) -> None:
 def test_a_name_that_is_not_there_is_reported() -> None:
     problems = list(wrong_exports(module_with(__all__=["Account", "Money"], Account=1)))
     assert problems == ["sample.__all__: there is no 'Money'"]
+
+
+def unlisted(sources: list[Source]) -> list[str]:
+    """Names that one module takes from another, which does not list them."""
+    modules = {source.module: source for source in sources}
+    offered = {name: names for name, source in modules.items() if (names := _listed(source.tree)) is not None}
+    return sorted(
+        {
+            f"{module}.{alias.name}"
+            for source in sources
+            for node in ast.walk(source.tree)
+            if isinstance(node, ast.ImportFrom) and (module := node.module or "") in offered
+            for alias in node.names
+            if alias.name not in offered[module] and f"{module}.{alias.name}" not in modules
+        }
+    )
+
+
+def _listed(tree: ast.Module) -> set[str] | None:
+    for node in tree.body:
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "__all__":
+            return set(ast.literal_eval(node.value))
+    return None
+
+
+def test_what_one_module_takes_from_another_is_listed_there(sources: list[Source]) -> None:
+    assert unlisted(sources) == []
+
+
+def test_a_name_that_is_taken_and_not_listed_is_reported() -> None:
+    door = sample('__all__ = ["a"]\na = b = 1', "values/one.py")
+    assert unlisted([door, sample("from crmkit.values.one import a, b")]) == ["crmkit.values.one.b"]

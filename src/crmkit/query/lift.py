@@ -30,6 +30,7 @@ __all__ = [
     "constant",
     "equal_to",
     "lift",
+    "too_large",
 ]
 
 Shape: TypeAlias = tuple[Any, ...]

@@ -32,6 +32,7 @@ __all__ = [
     "AGGREGATES",
     "COMPARISONS",
     "FALSE",
+    "MAX_DAYS",
     "QUANTIFIERS",
     "TRUE",
     "Actors",

@@ -14,7 +14,7 @@ import attrs
 from crmkit.errors import InvalidDefinition, InvalidValue
 from crmkit.values.text import shown
 
-__all__ = ["Formats", "JsonGuard", "compiled"]
+__all__ = ["DIALECT", "Formats", "JsonGuard", "compiled"]
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 

@@ -20,7 +20,7 @@ from crmkit.schema.types.json_document import write_document
 if TYPE_CHECKING:
     from jsonschema.protocols import Validator
 
-__all__ = ["FORMATS", "json_schema", "validator"]
+__all__ = ["FORMATS", "compiled_validator", "json_schema", "validator"]
 
 FORMATS: Formats = MappingProxyType({"date": Date().load, "date-time": DateTime().load, "uuid": Reference("*").load})
 """The formats that are checked, by the same code that reads the values."""

@@ -17,7 +17,7 @@ from crmkit.sdk.hooks.segments import SegmentHooks
 from crmkit.sdk.markers import PROJECT
 from crmkit.values.text import shown
 
-__all__ = ["Plugins"]
+__all__ = ["Plugins", "blamed", "checked_answers"]
 
 
 class Plugins:

@@ -35,6 +35,7 @@ __all__ = [
     "rfm_expressions",
     "scores",
     "valued_in",
+    "won_deals",
 ]
 
 Monetary = Literal["mean", "total"]

@@ -21,7 +21,7 @@ from crmkit.schema.record_type import SYSTEM_FIELDS
 from crmkit.store.columns import Codec
 from crmkit.values import from_micros, uuid_from_bytes
 
-__all__ = ["Cell", "RowLayout"]
+__all__ = ["Cell", "RowLayout", "unique_text"]
 
 _parse = JSONDecoder().raw_decode
 """What it gives is the first of two: json.loads, which looks for white space around the document as well, takes 1.1 µs

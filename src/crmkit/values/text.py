@@ -9,7 +9,7 @@ import unicodedata
 
 from crmkit.errors import InvalidValue
 
-__all__ = ["clean_text", "fold", "hides_digits"]
+__all__ = ["clean_text", "fold", "hides_digits", "shown"]
 
 _SHOWN = 40
 _SURROGATE = re.compile("[\ud800-\udfff]")

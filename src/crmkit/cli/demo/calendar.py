@@ -2,7 +2,7 @@
 
 from datetime import UTC, date, datetime, time, timedelta
 
-__all__ = ["FIRST_DAY", "SNAPSHOT", "Calendar", "batches", "noon"]
+__all__ = ["FIRST_DAY", "LAST_DAY", "SNAPSHOT", "Calendar", "batches", "noon"]
 
 FIRST_DAY = date(2016, 10, 1)
 """When the demo's people are hired and its pipeline is set up."""

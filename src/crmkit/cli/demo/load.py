@@ -26,7 +26,7 @@ from crmkit.cli.demo.files import COUNTRIES, SECTORS, Fault, Matcher, blanks, ro
 from crmkit.cli.demo.people import ADMIN, People, hire
 from crmkit.schema import types
 
-__all__ = ["BIG_OPEN", "CURRENCY", "KEY_ACCOUNT", "LARGE_CUSTOMERS", "Loaded", "load"]
+__all__ = ["BIG_OPEN", "CURRENCY", "KEY_ACCOUNT", "LARGE_CUSTOMERS", "Loaded", "Progress", "load"]
 
 CURRENCY = "USD"
 PIPELINE = "Hardware"

@@ -15,7 +15,7 @@ from crmkit.errors import UsageError
 from crmkit.history import UndoResult
 from crmkit.records import Deal
 
-__all__ = ["HandOver", "hand_over", "meddle", "restore", "take_back"]
+__all__ = ["GIVER", "MANAGER", "TAKER", "HandOver", "hand_over", "meddle", "restore", "take_back"]
 
 MANAGER = "Melvin Marxen"
 GIVER = "Darcel Schlecht"
