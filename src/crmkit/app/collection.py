@@ -23,7 +23,7 @@ from crmkit.schema.parsing import Form
 from crmkit.schema.schema import suggestion
 from crmkit.schema.types import Reference
 from crmkit.segments import TagEvent
-from crmkit.store.reader import Group
+from crmkit.store.summary import Group
 from crmkit.values.text import shown
 
 __all__ = ["Accounts", "Activities", "Collection"]

@@ -28,7 +28,8 @@ from crmkit.query.nodes import TRUE, IsNull, Not, all_of, any_of, holds
 from crmkit.query.text import parse
 from crmkit.schema import Record, RecordType
 from crmkit.schema.types import Reference
-from crmkit.store.reader import BLOCK, Group, Sorting
+from crmkit.store.reader import BLOCK, Sorting
+from crmkit.store.summary import Group
 from crmkit.values.text import shown
 
 __all__ = ["Query"]

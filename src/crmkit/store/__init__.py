@@ -10,7 +10,7 @@
     failures, server                 what a database's refusal means; what it says of itself
     migrate, migrations              how a database comes to have the tables
     sources, plans                   where a session's records lie; queries compiled once for a view of them
-    reader, rows                     reading them; rows to records and back (json_parts: parts of custom fields)
+    reader, rows, summary            reading them; rows to records and back, and to groups (json_parts: custom fields)
     writer, setting_back             the one road by which they change, and many of them go back
     lists, locks                     lists of values in a statement; records nobody else may write
     changesets, seals, outbox        who did what; sealed in order; what plugins are still to be told
