@@ -183,6 +183,8 @@ WRONG: list[Any] = [
     {"unknown": 1},
     {"EQ": [A, 1]},
     {"not_in": [A, [1]]},
+    {"all": {"relation": ["deals"], "where": None}},
+    {"any": {"relation": ["deals"], "where": None}},
     {"eq": [A]},
     {"eq": [A, 1, 2]},
     {"eq": {"left": A, "right": 1}},

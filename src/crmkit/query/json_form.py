@@ -228,8 +228,8 @@ class _Reader:
     def quantifier(self, kind: str, content: Any, at: str) -> Expr:
         if kind == "all":
             relation, where = self.fields(content, at, ("relation", "where"))
-        else:
-            relation, where = self.fields(content, at, ("relation",), ("where",))
+            return nodes.Quantifier(kind, self.path(relation, at), self.expr(where, f"{at}.where"))
+        relation, where = self.fields(content, at, ("relation",), ("where",))
         return nodes.Quantifier(kind, self.path(relation, at), self.where(where, at))
 
     def where(self, document: Any, at: str) -> Expr:
