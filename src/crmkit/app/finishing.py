@@ -68,7 +68,7 @@ class Finishing:
             late = self._write(record_type, changes, returning or {})
             for change in changes:
                 if change.id in late:
-                    tally.refuse(change.row, self._too_late(record_type, change))
+                    tally.refuse(change.row, self._too_late(record_type, change), change.id)
                 else:
                     tally.did(change.row, _DONE[change.kind], change.id)
                     tally.last = change
@@ -86,11 +86,11 @@ class Finishing:
             by_row = {change.row: change for change in changes}
             for answer in answers:
                 if isinstance(answer, Veto):
-                    by_row.pop(answer.row, None)
+                    vetoed = by_row.pop(answer.row, None)
                     problem = Problem(
                         answer.code, answer.reason, answer.field, hint=answer.hint or f"says the plugin {name}"
                     )
-                    tally.refuse(answer.row, Vetoed([problem]))
+                    tally.refuse(answer.row, Vetoed([problem]), _known(vetoed))
                 elif answer.row in by_row:
                     self._amend(record_type, answer, by_row, tally)
             changes = [by_row[change.row] for change in changes if change.row in by_row]
@@ -103,7 +103,7 @@ class Finishing:
             parsed = self.session.parser(record_type.key).change(differing, row=amended.row)
         except CrmkitError as error:
             del by_row[amended.row]
-            tally.refuse(amended.row, error)
+            tally.refuse(amended.row, error, _known(original))
         else:
             given = original.given - parsed.keys()
             by_row[amended.row] = attrs.evolve(original, values={**original.values, **parsed}, given=given)
@@ -248,10 +248,15 @@ def _sifted(changes: list[Change], tally: Tally, check: Callable[[Change], None]
         try:
             check(change)
         except CrmkitError as error:
-            tally.refuse(change.row, error)
+            tally.refuse(change.row, error, _known(change))
         else:
             kept.append(change)
     return kept
+
+
+def _known(change: Change | None) -> UUID | None:
+    """The id of the record, if it is there."""
+    return None if change is None or change.before is None else change.id
 
 
 def _in_fields(record_type: RecordType, error: Duplicate) -> Duplicate:

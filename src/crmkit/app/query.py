@@ -11,6 +11,7 @@ from uuid import UUID
 import attrs
 
 from crmkit.app.blocks import blocks
+from crmkit.app.definitions import DEFINITIONS, stored
 from crmkit.app.judge import StoredWorld
 from crmkit.app.outcomes import BulkResult, Tally
 from crmkit.app.reading import Reading
@@ -24,7 +25,7 @@ from crmkit.query import Expr, Order, Path
 from crmkit.query.bound import in_memory
 from crmkit.query.explain import Explanation, explain
 from crmkit.query.lift import Lifted, lift
-from crmkit.query.nodes import TRUE, IsNull, Not, all_of, any_of, holds
+from crmkit.query.nodes import TRUE, all_of
 from crmkit.query.text import parse
 from crmkit.schema import Record, RecordType
 from crmkit.schema.types import Reference
@@ -148,13 +149,16 @@ class Query(Generic[T]):
     def update(
         self, *, stop: bool = False, dry_run: bool = False, progress: Callable[[int], None] | None = None, **values: Any
     ) -> BulkResult:
-        """Give the same values to all records that match; see ``Collection.create_many`` for outcomes."""
+        """Give the same values to all records that match; see ``Collection.create_many`` for outcomes, which have the
+        records' ids. Raises InvalidRecord for values that no record could take.
+        """
         session, key = self.session, self.type.key
         with session.bulk(f"{key}.update_where", stop=stop, dry_run=dry_run) as tally:
-            where = lift(all_of((self.condition, differing(self.type, values))), session.actor.ids)
-            if self.size is not None or not WritePath(session).update_all(key, where, values, tally):
+            given: Any = stored(values) if key in DEFINITIONS else values
+            session.parser(key).change(given)
+            if self.size is not None or not WritePath(session).update_all(key, self._lifted(), given, tally):
                 targets = [record.id for record in self]
-                rows = ((i, target, values) for i, target in enumerate(targets))
+                rows = ((i, target, given) for i, target in enumerate(targets))
                 WritePath(session).update(key, rows, tally, progress=progress)
             elif progress is not None:
                 progress(len(tally.rows))
@@ -215,14 +219,14 @@ class Query(Generic[T]):
                 with self.session.doing(f"{self.type.key}.{verb}"):
                     changed = do(target)
             except CrmkitError as error:
-                tally.refuse(row, error)
+                tally.refuse(row, error, target)
             else:
                 tally.did(row, "updated" if changed else "unchanged", target)
 
     def delete(
         self, *, stop: bool = False, dry_run: bool = False, progress: Callable[[int], None] | None = None
     ) -> BulkResult:
-        """Delete all records that match; see ``Collection.create_many`` for outcomes."""
+        """Delete all records that match; see ``Collection.create_many`` for outcomes, which have the records' ids."""
         session, key = self.session, self.type.key
         with session.bulk(f"{key}.delete_where", stop=stop, dry_run=dry_run) as tally:
             targets = [record.id for record in self]
@@ -248,14 +252,3 @@ def _paths(given: Any) -> tuple[tuple[str, ...], ...]:
             raise InvalidQuery(f"{shown(path)} is not a field", code="not_a_field")
         paths.append(path.names if isinstance(path, Path) else tuple(path.split(".")))
     return tuple(paths)
-
-
-def differing(record_type: RecordType, values: dict[str, Any]) -> Expr:
-    """True of records that do not have all of these values already, as far as values can be compared."""
-    comparable = [key for key in values if key in record_type.by_key and "eq" in record_type.by_key[key].type.operators]
-    if len(comparable) < len(values):
-        return TRUE
-    return any_of(
-        Not(IsNull(Path((key,)))) if values[key] is None else Not(holds(Path((key,)) == values[key]))
-        for key in comparable
-    )
