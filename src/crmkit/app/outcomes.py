@@ -10,7 +10,7 @@ import attrs
 from crmkit.errors import BulkStopped, CrmkitError, Problem, StorageError
 from crmkit.sdk.change import Change
 
-__all__ = ["BulkResult", "Outcome", "Raising", "Status", "Tally"]
+__all__ = ["BulkResult", "Outcome", "Raising", "Refusals", "Status", "Tally"]
 
 Status = Literal["created", "updated", "unchanged", "deleted", "refused"]
 """What may become of a row."""
@@ -74,6 +74,8 @@ class Tally:
     stop: bool = False
     rows: list[tuple[int, Status, UUID | None]] = attrs.field(factory=list)
     problems: dict[int, tuple[Problem, ...]] = attrs.field(factory=dict)
+    held: dict[int, tuple[CrmkitError, UUID]] = attrs.field(factory=dict)
+    """The rows that are refused unless other rows, which are not done yet, change that: why, and the record."""
     last: Change | None = None
     """The last change that was written."""
 
@@ -93,9 +95,32 @@ class Tally:
         self.rows.append((row, "refused", record_id))
         self.problems[row] = problems
 
+    def hold(self, row: int, error: CrmkitError, record_id: UUID) -> None:
+        """The row is refused unless other rows change that."""
+        self.held[row] = error, record_id
+
+    def let_go(self) -> None:
+        """No other row is to come: what was held is refused. Raises as ``refuse``."""
+        held, self.held = self.held, {}
+        for row, (error, record_id) in sorted(held.items(), key=lambda item: item[0]):
+            self.refuse(row, error, record_id)
+
     def result(self, changeset_id: UUID | None, dry_run: bool) -> BulkResult:
         """What was collected."""
         return BulkResult(changeset_id, dry_run, tuple(self.rows), self.problems)
+
+
+@attrs.define
+class Refusals(Tally):
+    """The tally of what follows from other rows, which are told why it did not happen: the errors, by record."""
+
+    errors: dict[UUID, CrmkitError] = attrs.field(factory=dict)
+
+    def refuse(self, row: int, error: CrmkitError, record_id: UUID | None = None) -> None:
+        """The record was refused. Raises the error if the database failed."""
+        Tally.refuse(self, row, error, record_id)
+        if record_id is not None:
+            self.errors.setdefault(record_id, error.alone())
 
 
 @attrs.define
@@ -105,3 +130,7 @@ class Raising(Tally):
     def refuse(self, row: int, error: CrmkitError, record_id: UUID | None = None) -> None:
         """Raises the error."""
         raise error.alone() from None
+
+    def hold(self, row: int, error: CrmkitError, record_id: UUID) -> None:
+        """Raises the error."""
+        self.refuse(row, error, record_id)

@@ -213,23 +213,45 @@ class WritePath:
         progress: Callable[[int], None] | None = None,
         known: Mapping[UUID, Any] = _NOTHING,
     ) -> None:
-        """Deletes records: they move to history. Links to them go with them; other references refuse the delete.
+        """Deletes records: they move to history. Links to them go with them; other references refuse the delete, unless
+        they come from records that go as well, in whatever row.
 
         ``known`` as in ``update``.
         """
         record_type = self.session.type_of(type_key)
+        held, more = self._delete(record_type, rows, tally, progress, known)
+        while more:
+            # What refers to a record is mostly younger: from the end, one more time is enough.
+            held, more = self._delete(record_type, reversed(held), tally, None, known)
+        tally.let_go()
+
+    def _delete(
+        self,
+        record_type: RecordType,
+        rows: Iterable[tuple[int, Any]],
+        tally: Tally,
+        progress: Callable[[int], None] | None,
+        known: Mapping[UUID, Any],
+    ) -> tuple[list[tuple[int, Any]], bool]:
+        """Deletes what nothing refers to; returns what is held by references, and whether others have gone since."""
+        held: list[tuple[int, Any]] = []
+        more = False
         for block in apart(rows, BLOCK, lambda row: row[1]):
-            current = self._current(type_key, [target for _, target in block], known)
+            current = self._current(record_type.key, [target for _, target in block], known)
 
             def change(row: int, target: Any, current: Mapping[UUID, Any] = current) -> Change:
+                tally.held.pop(row, None)
                 before = self._target(record_type, target, current, "delete")
                 self._check_by_hand(record_type, before, (), None)
-                return Change("delete", type_key, before.id, before, {}, frozenset(), row)
+                return Change("delete", record_type.key, before.id, before, {}, frozenset(), row)
 
-            changes = self._each(block, tally, change, id_of)
-            self._finishing.finish(record_type, changes, tally)
+            last = tally.last
+            self._finishing.finish(record_type, self._each(block, tally, change, id_of), tally)
+            more = more or (bool(held) and tally.last is not last)
+            held += [item for item in block if item[0] in tally.held]
             if progress is not None:
                 progress(len(block))
+        return held, more
 
     def restore(self, type_key: str, rows: Iterable[tuple[int, tuple[Any, int]]], tally: Tally) -> None:
         """Brings deleted records back: row, the record as it was, and the number of the version it ended with, whose
