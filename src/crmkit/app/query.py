@@ -4,7 +4,6 @@ records.
 
 from collections.abc import Callable, Iterator
 from datetime import datetime
-from functools import partial
 from typing import Any, Generic, TypeVar
 from uuid import UUID
 
@@ -91,16 +90,12 @@ class Query(Generic[T]):
 
     def __iter__(self) -> Iterator[T]:
         found = self.session.reader.records(self.type.key, self._lifted(), self.order, self.size)
-        return self.session.reads(Reading(found, lambda record: (record.id,), self._again))
+        return self.session.reads(Reading(found, lambda record: (record.id,), self._by_ids, _LISTED, single=True))
 
-    def _again(self, ids: list[UUID]) -> Iterator[T]:
-        return (record for block in self._blocks_of(ids, _LISTED) for record in block)
-
-    def _blocks_of(self, ids: list[UUID], size: int) -> Iterator[list[T]]:
+    def _by_ids(self, ids: list[UUID]) -> list[T]:
         """The records of these ids that are still there, in this order."""
-        for block in blocks(ids, size):
-            found = {record.id: record for record in self.session.reader.by_ids(self.type.key, block)}
-            yield [found[i] for i in block if i in found]
+        found = {record.id: record for record in self.session.reader.by_ids(self.type.key, ids)}
+        return [found[i] for i in ids if i in found]
 
     def first(self) -> T | None:
         """The first record, or None."""
@@ -119,8 +114,12 @@ class Query(Generic[T]):
         if type(size) is not int or not 1 <= size < 2**31:
             raise InvalidQuery(f"{shown(size)} is not a number of records", code="bad_limit")
         found = self.session.reader.stream(self.type.key, self._lifted(), size)
-        again = partial(self._blocks_of, size=size)
-        return self.session.reads(Reading(found, lambda block: [record.id for record in block], again))
+
+        def again(ids: list[UUID]) -> list[list[T]]:
+            block = self._by_ids(ids)
+            return [block] if block else []
+
+        return self.session.reads(Reading(found, lambda block: [record.id for record in block], again, size))
 
     def totals(self, by: Any = (), sums: Any = ()) -> list[Group]:
         """Counts, and sums of number or money fields, grouped by fields (``by=F.stage, sums=F.amount``).
