@@ -97,6 +97,9 @@ VERBS: Mapping[str, Callable[[Any, list[Any], Any], Any]] = {
     ),
     "update where": lambda me, ids, progress: me.accounts.where().update(industry="steel", progress=progress),
     "update where, one by one": lambda me, ids, progress: me.accounts.where().update(code="1", progress=progress),
+    "upsert_many": lambda me, ids, progress: me.accounts.upsert_many(
+        (Row(name=f"客户 {n}", industry="steel") for n in range(len(ids))), by="name", progress=progress
+    ),
     "delete_many": lambda me, ids, progress: me.accounts.delete_many(iter(ids), progress=progress),
     "delete where": lambda me, ids, progress: me.accounts.where().delete(progress=progress),
 }

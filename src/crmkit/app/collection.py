@@ -3,11 +3,13 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime
 from functools import partial
+from itertools import islice
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, get_args
 from uuid import UUID
 
 import attrs
 
+from crmkit.app.blocks import BLOCK
 from crmkit.app.outcomes import BulkResult, Raising, Tally
 from crmkit.app.query import Query
 from crmkit.app.refusals import missing
@@ -104,8 +106,15 @@ class Collection(Generic[T]):
     # -------------------------------------------------------------------------------------------------------- writing
 
     def create(self, values: Mapping[str, Any] | T | None = None, /, **fields: Any) -> T:
-        """A new record. Raises InvalidRecord with every problem, Duplicate, Denied, Vetoed; then nothing is kept."""
-        given = values if isinstance(values, Record) else _given(values, fields)
+        """A new record. What a keyword gives counts, whatever the mapping or the draft says.
+
+        Raises InvalidRecord with every problem, Duplicate, Denied, Vetoed; then nothing is kept.
+        """
+        given: Any = values
+        if not isinstance(values, Record):
+            given = _given(values, fields)
+        elif fields:
+            given = {**self.session.parser(self.type.key).draft(values), **fields}
         return self._single("create", lambda tally: self._writes.create(self.type.key, [(0, given)], tally))
 
     def update(self, target: T | UUID | str, values: Mapping[str, Any] | None = None, /, **fields: Any) -> T:
@@ -202,21 +211,29 @@ class Collection(Generic[T]):
         form: Form = "python",
         stop: bool = False,
         dry_run: bool = False,
+        progress: Callable[[int], None] | None = None,
     ) -> BulkResult:
-        """Many upserts, in the order of the rows, so that a later row finds what an earlier one made."""
+        """Many upserts, written one by one in the order of the rows, so that a later row finds what an earlier one
+        made. See create_many.
+        """
+        names, form = _names(by), _form(form)
         with self.session.bulk(f"{self.type.key}.upsert_many", stop=stop, dry_run=dry_run) as tally:
-            names, form = _names(by), _form(form)
-            for i, given in _numbered(rows):
-                try:
-                    found = self._matching(given, names, form)
-                except CrmkitError as error:
-                    tally.refuse(i, error)
-                    continue
-                if found is None:
-                    self._writes.create(self.type.key, [(i, given)], tally, form)
-                else:
-                    self._writes.update(self.type.key, [(i, found, given)], tally, form)
+            numbered = _numbered(rows)
+            while done := [self._upsert(i, given, names, form, tally) for i, given in islice(numbered, BLOCK)]:
+                if progress is not None:
+                    progress(len(done))
         return self.session.result(tally, dry_run)
+
+    def _upsert(self, row: int, given: Any, by: tuple[str, ...], form: Form, tally: Tally) -> None:
+        try:
+            found = self._matching(given, by, form)
+        except CrmkitError as error:
+            tally.refuse(row, error)
+            return
+        if found is None:
+            self._writes.create(self.type.key, [(row, given)], tally, form)
+        else:
+            self._writes.update(self.type.key, [(row, found, given)], tally, form)
 
     # ------------------------------------------------------------------------------------------------------- commands
 
