@@ -3,7 +3,6 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime
 from functools import partial
-from itertools import islice
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, get_args
 from uuid import UUID
 
@@ -184,7 +183,7 @@ class Collection(Generic[T]):
         dry_run: bool = False,
         progress: Callable[[int], None] | None = None,
     ) -> BulkResult:
-        """Many updates: pairs of record (or id) and values. See create_many."""
+        """Many updates, as if one after the other: pairs of record (or id) and values. See create_many."""
         numbered = ((i, *_pair(row)) for i, row in _numbered(rows))
         with self.session.bulk(f"{self.type.key}.update_many", stop=stop, dry_run=dry_run) as tally:
             self._writes.update(self.type.key, numbered, tally, _form(form), progress)
@@ -198,7 +197,7 @@ class Collection(Generic[T]):
         dry_run: bool = False,
         progress: Callable[[int], None] | None = None,
     ) -> BulkResult:
-        """Many deletes. See create_many."""
+        """Many deletes; records that refer to one another may go together. See create_many."""
         with self.session.bulk(f"{self.type.key}.delete_many", stop=stop, dry_run=dry_run) as tally:
             self._writes.delete(self.type.key, _numbered(targets), tally, progress)
         return self.session.result(tally, dry_run)
@@ -216,24 +215,19 @@ class Collection(Generic[T]):
         """Many upserts, written one by one in the order of the rows, so that a later row finds what an earlier one
         made. See create_many.
         """
-        names, form = _names(by), _form(form)
         with self.session.bulk(f"{self.type.key}.upsert_many", stop=stop, dry_run=dry_run) as tally:
-            numbered = _numbered(rows)
-            while done := [self._upsert(i, given, names, form, tally) for i, given in islice(numbered, BLOCK)]:
-                if progress is not None:
-                    progress(len(done))
+            names, form = _names(by), _form(form)
+            for i, given in _told(_numbered(rows), progress):
+                try:
+                    found = self._matching(given, names, form)
+                except CrmkitError as error:
+                    tally.refuse(i, error)
+                    continue
+                if found is None:
+                    self._writes.create(self.type.key, [(i, given)], tally, form)
+                else:
+                    self._writes.update(self.type.key, [(i, found, given)], tally, form)
         return self.session.result(tally, dry_run)
-
-    def _upsert(self, row: int, given: Any, by: tuple[str, ...], form: Form, tally: Tally) -> None:
-        try:
-            found = self._matching(given, by, form)
-        except CrmkitError as error:
-            tally.refuse(row, error)
-            return
-        if found is None:
-            self._writes.create(self.type.key, [(row, given)], tally, form)
-        else:
-            self._writes.update(self.type.key, [(row, found, given)], tally, form)
 
     # ------------------------------------------------------------------------------------------------------- commands
 
@@ -295,6 +289,19 @@ def _numbered(rows: Any) -> Iterator[tuple[int, Any]]:
         if hasattr(type(rows), "__iter__"):  # its own failing, and not that it is none
             raise
         raise UsageError(f"{shown(rows)} is no list of rows", code="not_rows", hint="any iterable") from error
+
+
+def _told(rows: Iterable[tuple[int, Any]], progress: Callable[[int], None] | None) -> Iterator[tuple[int, Any]]:
+    """The rows; of each block of them it is told when they are done, which they are when the next is asked for."""
+    done = 0
+    for row in rows:
+        yield row
+        done += 1
+        if progress is not None and done == BLOCK:
+            progress(done)
+            done = 0
+    if progress is not None and done:
+        progress(done)
 
 
 def _pair(row: Any) -> tuple[Any, Any]:
