@@ -290,6 +290,7 @@ SPELLINGS: Mapping[str, tuple[str, dict[str, Any], dict[str, Any]]] = {
     "whom an e-mail goes to": ("contacts", {"email": "Li.Na@x.example"}, {"email": "li.na@x.example"}),
     "a person's name": ("contacts", {"name": "li na"}, {"name": "Li Na"}),
     "one of two": ("accounts", {"industry": "鋼鐵 ab", "headcount": 5}, {"industry": "鋼鐵 AB", "headcount": 5}),
+    "several": ("accounts", {"website": "https://x.example/A"}, {"website": "https://x.example/b", "headcount": 7}),
     "none before": ("accounts", {"industry": None}, {"industry": "SaaS"}),
     "none after": ("accounts", {"industry": "SaaS"}, {"industry": None}),
 }
@@ -381,6 +382,16 @@ def test_who_is_refused_is_known_by_id_where_there_is_a_record(crm: CRM) -> None
         ):
             assert [(o.status, o.id) for o in result.outcomes] == [("refused", i) for i in known]
             assert ([o.id for o in result.refused], result.ids) == (known, ())
+
+
+@pytest.mark.parametrize("road", ROADS)
+def test_no_values_change_nothing(crm: CRM, road: str) -> None:
+    with crm.session(ADMIN) as me:
+        made = me.accounts.create(name="ACME")
+    with crm.session(ADMIN) as me:
+        result = ROADS[road](me.accounts.where()).update()
+        assert [(o.status, o.id) for o in result.outcomes] == [("unchanged", made.id)]
+        assert (result.changeset_id, me.changeset_id) == (None, None)
 
 
 def test_values_that_no_record_could_take_are_refused_before_any_record_is(crm: CRM) -> None:

@@ -42,9 +42,10 @@ class Giving:
 
     @property
     def possible(self) -> bool:
-        """Whether the fields can be told apart by their columns."""
+        """Whether there is any, and all can be told apart by their columns."""
         by_key = self.reader.view.schema.type(self.type_key).by_key
-        return not any(part.kind is Kind.JSON for key in self.values for part in by_key[key].type.parts)
+        kinds = [part.kind for key in self.values for part in by_key[key].type.parts]
+        return bool(kinds) and Kind.JSON not in kinds
 
     def takers(self) -> list[Taker]:
         """The readable records that meet the condition, in order of their ids."""
