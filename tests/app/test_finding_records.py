@@ -8,6 +8,7 @@ import pytest
 from crmkit import CRM, F, Money, Session
 from crmkit.errors import InvalidDefinition, InvalidValue, NotFound
 from tests.staff import ADMIN, hire
+from tests.statements import Watch
 
 ANA = "ana@acme.example"
 BO = "bo@acme.example"
@@ -212,4 +213,42 @@ def test_what_is_deleted_meanwhile_does_not_come_any_more(crowded: CRM) -> None:
         loop = iter(me.deals.order_by("name"))
         first = next(loop)
         me.deals.where(F.id != first.id).delete()
+        assert list(loop) == []
+
+
+@pytest.mark.parametrize(("every", "of"), [(1, 20), (2, 20), (7, 60), (400, MANY)])
+def test_a_loop_meets_each_record_as_it_is_by_then_and_none_that_is_gone(crowded: CRM, every: int, of: int) -> None:
+    """Whatever is written at every so many passes, to what comes next and to what comes last."""
+    with crowded.session(ADMIN) as me:
+        listed = me.deals.order_by("amount").limit(of)
+        left = [deal.id for deal in listed]
+        expected, met = [], []
+        for i, deal in enumerate(listed):
+            assert deal == me.deals.get(deal.id)
+            expected.append(left.pop(0))
+            met.append(deal.id)
+            if i % every == 0:
+                me.deals.update(deal, name="met")
+                if len(left) > 2:
+                    me.deals.update(left[0], name=f"before pass {i + 1}")
+                    me.deals.update(left[-1], name=f"after pass {i}")
+                    me.deals.delete(left.pop(1))
+        assert met == expected
+        assert len(met) < of
+
+
+def test_a_loop_that_goes_on_without_writing_reads_many_records_at_a_time(crowded: CRM, watch: Watch) -> None:
+    with crowded.session(ADMIN) as me:
+        loop = iter(me.deals.order_by("amount"))
+        me.deals.update(next(loop), name="met")
+        before = watch.sent
+        assert sum(1 for _ in loop) == MANY - 1
+        assert watch.sent - before < 20
+
+
+def test_what_is_gone_is_in_no_block(crowded: CRM) -> None:
+    with crowded.session(ADMIN) as me:
+        loop = me.deals.where().blocks(500)
+        met = [deal.id for deal in next(loop)]
+        assert me.deals.where(~F.id.is_in(met[:500])).delete().counts == {"deleted": MANY - 500}
         assert list(loop) == []

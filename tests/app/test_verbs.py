@@ -16,7 +16,7 @@ from crmkit.errors import (
     NotFound,
     UsageError,
 )
-from crmkit.records import Account
+from crmkit.records import Account, Contact
 from crmkit.schema.types import Integer, Text
 from tests.nerves.snapshots import broken, digest, snapshot
 from tests.staff import ADMIN, grant, hire
@@ -64,6 +64,28 @@ def test_a_draft_takes_the_same_rights_as_the_values_in_it(crm: CRM, migrated_ur
     assert digest(migrated_url) == before
     with crm.session("bo@acme.example") as me:
         assert me.accounts.create(Account(name="A", industry="steel")).industry == "steel"
+
+
+def test_a_keyword_counts_whatever_the_draft_or_the_mapping_says(crm: CRM) -> None:
+    with crm.session(ADMIN) as me:
+        me.fields.add("account", "code", Text(), default="none")
+        for given in (
+            Account(name="宝钢", industry="coal", headcount=5, custom={"code": "x"}),
+            {"name": "宝钢", "industry": "coal", "headcount": 5, "code": "x"},
+        ):
+            made = me.accounts.create(given, industry="steel", code=None)
+            assert (made.name, made.industry, made.headcount, made.code) == ("宝钢", "steel", 5, None)
+            assert made.owner == me.actor.id
+        before = me.accounts.count()
+        for wrong, code in (
+            (lambda: me.accounts.create(Account(name="D"), industry="x", nonsense=7), "unknown_field"),
+            (lambda: me.accounts.create(Contact(name="D"), industry="x"), "wrong_type"),
+            (lambda: me.accounts.create(made, industry="x"), "read_only"),
+        ):
+            with pytest.raises(InvalidRecord) as refused:
+                wrong()
+            assert refused.value.code == code
+        assert me.accounts.count() == before
 
 
 def test_an_edit_of_an_older_version_names_what_has_changed_since(crm: CRM, migrated_url: str) -> None:

@@ -9,10 +9,10 @@ import pytest
 
 from crmkit import CRM, F
 from crmkit.app.blocks import BLOCK
-from crmkit.errors import BulkStopped
+from crmkit.errors import BulkStopped, InvalidRecord
 from crmkit.schema.types import Integer, Text
 from tests.nerves.snapshots import broken, digest, snapshot
-from tests.staff import ADMIN
+from tests.staff import ADMIN, hire
 
 HELD = 2 * BLOCK + 1
 """Rows that may be held at a time: the block that is written, and the one that is gathered."""
@@ -97,6 +97,9 @@ VERBS: Mapping[str, Callable[[Any, list[Any], Any], Any]] = {
     ),
     "update where": lambda me, ids, progress: me.accounts.where().update(industry="steel", progress=progress),
     "update where, one by one": lambda me, ids, progress: me.accounts.where().update(code="1", progress=progress),
+    "upsert_many": lambda me, ids, progress: me.accounts.upsert_many(
+        (Row(name=f"客户 {n}", industry="steel") for n in range(len(ids))), by="name", progress=progress
+    ),
     "delete_many": lambda me, ids, progress: me.accounts.delete_many(iter(ids), progress=progress),
     "delete where": lambda me, ids, progress: me.accounts.where().delete(progress=progress),
 }
@@ -277,3 +280,128 @@ def test_one_undo_takes_a_bulk_back(crm: CRM) -> None:
         undone = me.undo(result.changeset_id)
         assert ({entry.id for entry in undone.reverted}, undone.kept, undone.refused) == (set(result.ids), (), ())
         assert me.accounts.count() == 0
+
+
+# ------------------------------------------------------------------------------------------ the same values for all
+
+SPELLINGS: Mapping[str, tuple[str, dict[str, Any], dict[str, Any]]] = {
+    "case": ("accounts", {"industry": "saas"}, {"industry": "SaaS"}),
+    "the path of an address": ("accounts", {"website": "https://x.example/A"}, {"website": "https://x.example/a"}),
+    "whom an e-mail goes to": ("contacts", {"email": "Li.Na@x.example"}, {"email": "li.na@x.example"}),
+    "a person's name": ("contacts", {"name": "li na"}, {"name": "Li Na"}),
+    "one of two": ("accounts", {"industry": "鋼鐵 ab", "headcount": 5}, {"industry": "鋼鐵 AB", "headcount": 5}),
+    "several": ("accounts", {"website": "https://x.example/A"}, {"website": "https://x.example/b", "headcount": 7}),
+    "none before": ("accounts", {"industry": None}, {"industry": "SaaS"}),
+    "none after": ("accounts", {"industry": "SaaS"}, {"industry": None}),
+}
+ROADS: Mapping[str, Callable[[Any], Any]] = {"all at once": lambda found: found, "one by one": lambda f: f.limit(9)}
+
+
+@pytest.mark.parametrize("road", ROADS)
+@pytest.mark.parametrize("spelling", SPELLINGS)
+def test_a_value_spelt_otherwise_is_written_though_a_condition_takes_both_for_equal(
+    crm: CRM, spelling: str, road: str
+) -> None:
+    plural, before, after = SPELLINGS[spelling]
+    with crm.session(ADMIN) as me:
+        records = getattr(me, plural)
+        made = records.create({"name": "宝钢", **before})
+        found = ROADS[road](records.where(id=made.id))
+        first, second = found.update(**after), found.update(**after)
+        assert [(o.status, o.id) for o in first.outcomes] == [("updated", made.id)]
+        assert [(o.status, o.id) for o in second.outcomes] == [("unchanged", made.id)]
+        now = records.get(made.id)
+        assert now.version == 2
+        assert {key: now.name.full if key == "name" else now[key] for key in after} == after
+
+
+GIVEN: Mapping[str, Callable[[Any], dict[str, Any]]] = {
+    "a text": lambda me: {"title": "CEO"},
+    "an owner": lambda me: {"title": "CEO", "owner": None},
+    "the owner they have": lambda me: {"title": "CEO", "owner": me.actor.id},
+    "nobody there": lambda me: {"account": me.actor.id},
+}
+ENDS: Mapping[str, list[str]] = {
+    "a text": ["updated", "unchanged", "refused", "updated"],
+    "an owner": ["updated", "updated", "refused", "refused"],
+    "the owner they have": ["updated", "unchanged", "refused", "refused"],
+    "nobody there": ["refused"] * 4,
+}
+
+
+@pytest.mark.parametrize("given", GIVEN)
+def test_all_at_once_or_one_by_one_the_outcomes_are_the_same(crm: CRM, given: str) -> None:
+    """Of those that may not be changed as well, each with the id of its record."""
+    bo = hire(crm, "bo@acme.example", contact="read")
+    with crm.session(ADMIN) as me:
+        role = me.roles.one(name="role of bo@acme.example")
+        me.grants.create(role=role, on="contact", action="update", scope="own")
+        me.grants.create(role=role, on="contact", action="assign", scope="own")
+        me.grants.create(
+            role=role, on="contact", action="assign", scope="where", where='title == "boss"', effect="deny"
+        )
+        ids = [
+            me.contacts.create(name=n, owner=o, title=t).id
+            for n, o, t in (
+                ("own", bo, None),
+                ("own already", bo, "CEO"),
+                ("no one's", None, "CEO"),
+                ("own boss", bo, "boss"),
+            )
+        ]
+    results = []
+    for road in ROADS.values():
+        with crm.session("bo@acme.example", dry_run=True) as me:
+            result = road(me.contacts.where()).update(**GIVEN[given](me))
+            assert [o.id for o in result.outcomes] == ids
+            assert result.ids == tuple(o.id for o in result.outcomes if o.status != "refused")
+            assert {o.id for o in result.refused} == set(ids) - set(result.ids)
+            written = [(c.title, c.owner, c.version) for c in me.contacts.get_many(ids).values()]
+            results.append((list(result.outcomes), sorted(written, key=str)))
+        with crm.session("bo@acme.example") as me, pytest.raises(BulkStopped):
+            road(me.contacts.where()).update(**GIVEN[given](me), stop=True)
+    assert results[0] == results[1]
+    assert [o.status for o in results[0][0]] == ENDS[given]
+    with crm.session(ADMIN) as me:
+        assert {me.contacts.get(i).version for i in ids} == {1}
+
+
+def test_who_is_refused_is_known_by_id_where_there_is_a_record(crm: CRM) -> None:
+    hire(crm, "bo@acme.example", account="read", contact="read")
+    with crm.session(ADMIN) as me:
+        acme = me.accounts.create(name="ACME")
+    with crm.session("bo@acme.example") as me:
+        there, accounts = acme.id, me.accounts
+        for result, known in (
+            (accounts.where().delete(), [there]),
+            (accounts.where().tag("vip"), [there]),
+            (accounts.where().untag("vip"), [there]),
+            (accounts.delete_many([acme, str(there), "ACME"]), [there, there, None]),
+            (accounts.update_many([(there, {"name": "x"}), (None, {})]), [there, None]),
+            (accounts.create_many([{"name": "x"}]), [None]),
+        ):
+            assert [(o.status, o.id) for o in result.outcomes] == [("refused", i) for i in known]
+            assert ([o.id for o in result.refused], result.ids) == (known, ())
+
+
+@pytest.mark.parametrize("road", ROADS)
+def test_no_values_change_nothing(crm: CRM, road: str) -> None:
+    with crm.session(ADMIN) as me:
+        made = me.accounts.create(name="ACME")
+    with crm.session(ADMIN) as me:
+        result = ROADS[road](me.accounts.where()).update()
+        assert [(o.status, o.id) for o in result.outcomes] == [("unchanged", made.id)]
+        assert (result.changeset_id, me.changeset_id) == (None, None)
+
+
+def test_values_that_no_record_could_take_are_refused_before_any_record_is(crm: CRM) -> None:
+    with crm.session(ADMIN) as me:
+        made = me.accounts.create(name="ACME")
+        for road in ROADS.values():
+            with pytest.raises(InvalidRecord) as refused:
+                road(me.accounts.where()).update(headcount="many", nosuch=1)
+            assert [(p.code, p.row) for p in refused.value.problems] == [
+                ("not_an_integer", None),
+                ("unknown_field", None),
+            ]
+        assert me.accounts.get(made.id) == made

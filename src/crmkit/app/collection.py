@@ -8,6 +8,7 @@ from uuid import UUID
 
 import attrs
 
+from crmkit.app.blocks import BLOCK
 from crmkit.app.outcomes import BulkResult, Raising, Tally
 from crmkit.app.query import Query
 from crmkit.app.refusals import missing
@@ -104,8 +105,15 @@ class Collection(Generic[T]):
     # -------------------------------------------------------------------------------------------------------- writing
 
     def create(self, values: Mapping[str, Any] | T | None = None, /, **fields: Any) -> T:
-        """A new record. Raises InvalidRecord with every problem, Duplicate, Denied, Vetoed; then nothing is kept."""
-        given = values if isinstance(values, Record) else _given(values, fields)
+        """A new record. What a keyword gives counts, whatever the mapping or the draft says.
+
+        Raises InvalidRecord with every problem, Duplicate, Denied, Vetoed; then nothing is kept.
+        """
+        given: Any = values
+        if not isinstance(values, Record):
+            given = _given(values, fields)
+        elif fields:
+            given = {**self.session.parser(self.type.key).draft(values), **fields}
         return self._single("create", lambda tally: self._writes.create(self.type.key, [(0, given)], tally))
 
     def update(self, target: T | UUID | str, values: Mapping[str, Any] | None = None, /, **fields: Any) -> T:
@@ -175,7 +183,7 @@ class Collection(Generic[T]):
         dry_run: bool = False,
         progress: Callable[[int], None] | None = None,
     ) -> BulkResult:
-        """Many updates: pairs of record (or id) and values. See create_many."""
+        """Many updates, as if one after the other: pairs of record (or id) and values. See create_many."""
         numbered = ((i, *_pair(row)) for i, row in _numbered(rows))
         with self.session.bulk(f"{self.type.key}.update_many", stop=stop, dry_run=dry_run) as tally:
             self._writes.update(self.type.key, numbered, tally, _form(form), progress)
@@ -189,7 +197,7 @@ class Collection(Generic[T]):
         dry_run: bool = False,
         progress: Callable[[int], None] | None = None,
     ) -> BulkResult:
-        """Many deletes. See create_many."""
+        """Many deletes; records that refer to one another may go together. See create_many."""
         with self.session.bulk(f"{self.type.key}.delete_many", stop=stop, dry_run=dry_run) as tally:
             self._writes.delete(self.type.key, _numbered(targets), tally, progress)
         return self.session.result(tally, dry_run)
@@ -202,11 +210,14 @@ class Collection(Generic[T]):
         form: Form = "python",
         stop: bool = False,
         dry_run: bool = False,
+        progress: Callable[[int], None] | None = None,
     ) -> BulkResult:
-        """Many upserts, in the order of the rows, so that a later row finds what an earlier one made."""
+        """Many upserts, written one by one in the order of the rows, so that a later row finds what an earlier one
+        made. See create_many.
+        """
         with self.session.bulk(f"{self.type.key}.upsert_many", stop=stop, dry_run=dry_run) as tally:
             names, form = _names(by), _form(form)
-            for i, given in _numbered(rows):
+            for i, given in _told(_numbered(rows), progress):
                 try:
                     found = self._matching(given, names, form)
                 except CrmkitError as error:
@@ -278,6 +289,19 @@ def _numbered(rows: Any) -> Iterator[tuple[int, Any]]:
         if hasattr(type(rows), "__iter__"):  # its own failing, and not that it is none
             raise
         raise UsageError(f"{shown(rows)} is no list of rows", code="not_rows", hint="any iterable") from error
+
+
+def _told(rows: Iterable[tuple[int, Any]], progress: Callable[[int], None] | None) -> Iterator[tuple[int, Any]]:
+    """The rows; of each block of them it is told when they are done, which they are when the next is asked for."""
+    done = 0
+    for row in rows:
+        yield row
+        done += 1
+        if progress is not None and done == BLOCK:
+            progress(done)
+            done = 0
+    if progress is not None and done:
+        progress(done)
 
 
 def _pair(row: Any) -> tuple[Any, Any]:

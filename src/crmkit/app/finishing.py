@@ -1,7 +1,9 @@
 """From changes to rows: plugins are asked, what one record alone cannot tell is checked, and everything is written."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from copy import deepcopy
+from itertools import chain
 from typing import Any, Protocol
 from uuid import UUID
 
@@ -10,11 +12,11 @@ import attrs
 from crmkit.app.blocks import BLOCK, blocks
 from crmkit.app.definitions import DEFINITIONS, check_definition, check_dependants
 from crmkit.app.loading import SCHEMA_TYPES
-from crmkit.app.outcomes import Raising, Tally
+from crmkit.app.outcomes import Refusals, Tally
 from crmkit.app.references import Found, Referrers, existence_check
 from crmkit.app.refusals import missing
 from crmkit.app.stages import keep_intervals
-from crmkit.app.uniqueness import uniqueness_check
+from crmkit.app.uniqueness import Holders
 from crmkit.app.work import Work
 from crmkit.errors import Conflict, CrmkitError, Duplicate, InvalidRecord, Problem, UsageError, Vetoed
 from crmkit.query.lift import lift
@@ -68,7 +70,7 @@ class Finishing:
             late = self._write(record_type, changes, returning or {})
             for change in changes:
                 if change.id in late:
-                    tally.refuse(change.row, self._too_late(record_type, change))
+                    tally.refuse(change.row, self._too_late(record_type, change), change.id)
                 else:
                     tally.did(change.row, _DONE[change.kind], change.id)
                     tally.last = change
@@ -85,13 +87,16 @@ class Finishing:
             answers = session.ask(name, _lent(record_type, changes))
             by_row = {change.row: change for change in changes}
             for answer in answers:
+                # What it has refused already stays refused.
+                if answer.row not in by_row:
+                    continue
                 if isinstance(answer, Veto):
-                    by_row.pop(answer.row, None)
+                    vetoed = by_row.pop(answer.row)
                     problem = Problem(
                         answer.code, answer.reason, answer.field, hint=answer.hint or f"says the plugin {name}"
                     )
-                    tally.refuse(answer.row, Vetoed([problem]))
-                elif answer.row in by_row:
+                    tally.refuse(answer.row, Vetoed([problem]), _known(vetoed))
+                else:
                     self._amend(record_type, answer, by_row, tally)
             changes = [by_row[change.row] for change in changes if change.row in by_row]
         return changes
@@ -103,7 +108,7 @@ class Finishing:
             parsed = self.session.parser(record_type.key).change(differing, row=amended.row)
         except CrmkitError as error:
             del by_row[amended.row]
-            tally.refuse(amended.row, error)
+            tally.refuse(amended.row, error, _known(original))
         else:
             given = original.given - parsed.keys()
             by_row[amended.row] = attrs.evolve(original, values={**original.values, **parsed}, given=given)
@@ -161,25 +166,58 @@ class Finishing:
     def _unreferenced(self, record_type: RecordType, changes: list[Change], tally: Tally) -> list[Change]:
         referrers = Referrers(self.session, record_type, self.trusted or self.session.policy.unlimited)
         problems = referrers.problems(frozenset(change.id for change in changes))
-
-        def check(change: Change) -> None:
+        for change in changes:
             if change.id in problems:
-                raise InvalidRecord(problems[change.id])
+                tally.hold(change.row, InvalidRecord(problems[change.id]), change.id)
+        return self._unlinked(referrers, [change for change in changes if change.id not in problems], tally)
 
-        kept = _sifted(changes, tally, check)
-        for type_key, ids in referrers.links([change.id for change in kept]):
-            self.follow_up().delete(type_key, enumerate(ids), Raising())
-        return kept
+    def _unlinked(self, referrers: Referrers, changes: list[Change], tally: Tally) -> list[Change]:
+        """The changes whose links have gone with them; a record of which one may not go stays, with all its links."""
+        while kept := self._drop_links(referrers, [change.id for change in changes]):
+            found = referrers.attached([change.id for change in changes])
+            reasons = {record_id: kept[link.id] for record_id, link in found if link.id in kept}
+            if not reasons:
+                raise next(iter(kept.values()))
+
+            def check(change: Change, reasons: Mapping[UUID, CrmkitError] = reasons) -> None:
+                if change.id in reasons:
+                    raise reasons[change.id]
+
+            changes = _sifted(changes, tally, check)
+        return changes
+
+    def _drop_links(self, referrers: Referrers, ids: Sequence[UUID]) -> Mapping[UUID, CrmkitError]:
+        """Deletes the links of these records, all or none; returns which may not go, and why."""
+        links = referrers.links(ids)
+        first = next(links, None)
+        if first is None:
+            return {}
+        refusals = Refusals()
+        with suppress(_Kept), self.session.doing(f"{referrers.record_type.key}.delete"):
+            for type_key, found in chain((first,), links):
+                self.follow_up().delete(type_key, enumerate(found), refusals)
+            if refusals.errors:
+                raise _Kept
+        return refusals.errors
 
     def _unique(self, record_type: RecordType, changes: list[Change], tally: Tally) -> list[Change]:
         """Unique values are free, in the database and among the changes themselves."""
         if changes[0].kind == "delete":
             return changes
-        for fields in self.session.unique_keys(record_type.key):
-            check = uniqueness_check(self.session.system_reader, record_type, fields, changes)
-            if check is not None:
-                changes = _sifted(changes, tally, check)
-        return changes
+        reader = self.session.system_reader
+        keys = self.session.unique_keys(record_type.key)
+        held = [h for fields in keys if (h := Holders.of(reader, record_type, fields, changes)) is not None]
+        if not held:
+            return changes
+
+        def check(change: Change) -> None:
+            problems = [problem for holders in held if (problem := holders.problem(change)) is not None]
+            if problems:
+                raise Duplicate(problems)
+            for holders in held:
+                holders.made(change)
+
+        return _sifted(changes, tally, check)
 
     def _write(
         self, record_type: RecordType, changes: list[Change], returning: Mapping[int, NewRow]
@@ -228,6 +266,10 @@ def conflict(work: Work, record_type: RecordType, read: Record, now: Record) -> 
     return Conflict(problems or "the record was changed by somebody else, in fields you may not read or back again")
 
 
+class _Kept(Exception):
+    """Ends the savepoint of links that do not go."""
+
+
 _DONE: Mapping[str, Any] = {"create": "created", "update": "updated", "delete": "deleted"}
 
 
@@ -248,10 +290,15 @@ def _sifted(changes: list[Change], tally: Tally, check: Callable[[Change], None]
         try:
             check(change)
         except CrmkitError as error:
-            tally.refuse(change.row, error)
+            tally.refuse(change.row, error, _known(change))
         else:
             kept.append(change)
     return kept
+
+
+def _known(change: Change) -> UUID | None:
+    """The id of the record, if it is there."""
+    return None if change.before is None else change.id
 
 
 def _in_fields(record_type: RecordType, error: Duplicate) -> Duplicate:

@@ -10,7 +10,7 @@ import attrs
 from crmkit.errors import BulkStopped, CrmkitError, Problem, StorageError
 from crmkit.sdk.change import Change
 
-__all__ = ["BulkResult", "Outcome", "Raising", "Status", "Tally"]
+__all__ = ["BulkResult", "Outcome", "Raising", "Refusals", "Status", "Tally"]
 
 Status = Literal["created", "updated", "unchanged", "deleted", "refused"]
 """What may become of a row."""
@@ -18,7 +18,10 @@ Status = Literal["created", "updated", "unchanged", "deleted", "refused"]
 
 @attrs.frozen
 class Outcome:
-    """One row: what was done with it, to which record, and if it was refused, why."""
+    """One row: what was done with it, to which record, and if it was refused, why.
+
+    ``id`` is None where no record is known: of a create that was refused, and of a target that is no id.
+    """
 
     row: int
     status: Status
@@ -52,12 +55,13 @@ class BulkResult:
     @property
     def refused(self) -> tuple[Outcome, ...]:
         """The rows that were refused, with the reasons."""
-        return tuple(Outcome(row, "refused", None, problems) for row, problems in sorted(self._problems.items()))
+        return tuple(outcome for outcome in self.outcomes if outcome.status == "refused")
 
     @property
     def ids(self) -> tuple[UUID, ...]:
         """The ids of the records that were created, updated, found unchanged or deleted, in the order of the rows."""
-        return tuple(record_id for _, _, record_id in sorted(self._rows, key=lambda r: r[0]) if record_id is not None)
+        done = (row for row in sorted(self._rows, key=lambda r: r[0]) if row[1] != "refused")
+        return tuple(record_id for _, _, record_id in done if record_id is not None)
 
     def __len__(self) -> int:
         return len(self._rows)
@@ -70,24 +74,36 @@ class Tally:
     stop: bool = False
     rows: list[tuple[int, Status, UUID | None]] = attrs.field(factory=list)
     problems: dict[int, tuple[Problem, ...]] = attrs.field(factory=dict)
+    held: dict[int, tuple[CrmkitError, UUID]] = attrs.field(factory=dict)
+    """The rows that are refused unless other rows, which are not done yet, change that: why, and the record."""
     last: Change | None = None
     """The last change that was written."""
 
-    def did(self, row: int, status: Status, record_id: UUID) -> None:
+    def did(self, row: int, status: Status, record_id: UUID | None) -> None:
         """The row was done."""
         self.rows.append((row, status, record_id))
 
-    def refuse(self, row: int, error: CrmkitError) -> None:
-        """The row was refused. Raises BulkStopped if the verb was told to stop, and the error if the database failed:
-        that says nothing of the row.
+    def refuse(self, row: int, error: CrmkitError, record_id: UUID | None = None) -> None:
+        """The row, of that record if one is known, was refused. Raises BulkStopped if the verb was told to stop, and
+        the error if the database failed: that says nothing of the row.
         """
         if isinstance(error, StorageError):
             raise error
         problems = tuple(p.at(row=row) for p in error.problems)
         if self.stop:
             raise BulkStopped(problems) from error
-        self.rows.append((row, "refused", None))
+        self.rows.append((row, "refused", record_id))
         self.problems[row] = problems
+
+    def hold(self, row: int, error: CrmkitError, record_id: UUID) -> None:
+        """The row is refused unless other rows change that."""
+        self.held[row] = error, record_id
+
+    def let_go(self) -> None:
+        """No other row is to come: what was held is refused. Raises as ``refuse``."""
+        held, self.held = self.held, {}
+        for row, (error, record_id) in sorted(held.items(), key=lambda item: item[0]):
+            self.refuse(row, error, record_id)
 
     def result(self, changeset_id: UUID | None, dry_run: bool) -> BulkResult:
         """What was collected."""
@@ -95,9 +111,26 @@ class Tally:
 
 
 @attrs.define
+class Refusals(Tally):
+    """The tally of what follows from other rows, which are told why it did not happen: the errors, by record."""
+
+    errors: dict[UUID, CrmkitError] = attrs.field(factory=dict)
+
+    def refuse(self, row: int, error: CrmkitError, record_id: UUID | None = None) -> None:
+        """The record was refused. Raises the error if the database failed."""
+        Tally.refuse(self, row, error, record_id)
+        if record_id is not None:
+            self.errors.setdefault(record_id, error.alone())
+
+
+@attrs.define
 class Raising(Tally):
     """The tally of what happens as a whole or not at all: a refusal is raised as it is, without a row."""
 
-    def refuse(self, row: int, error: CrmkitError) -> None:
+    def refuse(self, row: int, error: CrmkitError, record_id: UUID | None = None) -> None:
         """Raises the error."""
         raise error.alone() from None
+
+    def hold(self, row: int, error: CrmkitError, record_id: UUID) -> None:
+        """Raises the error."""
+        self.refuse(row, error, record_id)

@@ -4,13 +4,13 @@ records.
 
 from collections.abc import Callable, Iterator
 from datetime import datetime
-from functools import partial
 from typing import Any, Generic, TypeVar
 from uuid import UUID
 
 import attrs
 
 from crmkit.app.blocks import blocks
+from crmkit.app.definitions import DEFINITIONS, stored
 from crmkit.app.judge import StoredWorld
 from crmkit.app.outcomes import BulkResult, Tally
 from crmkit.app.reading import Reading
@@ -24,7 +24,7 @@ from crmkit.query import Expr, Order, Path
 from crmkit.query.bound import in_memory
 from crmkit.query.explain import Explanation, explain
 from crmkit.query.lift import Lifted, lift
-from crmkit.query.nodes import TRUE, IsNull, Not, all_of, any_of, holds
+from crmkit.query.nodes import TRUE, all_of
 from crmkit.query.text import parse
 from crmkit.schema import Record, RecordType
 from crmkit.schema.types import Reference
@@ -90,16 +90,12 @@ class Query(Generic[T]):
 
     def __iter__(self) -> Iterator[T]:
         found = self.session.reader.records(self.type.key, self._lifted(), self.order, self.size)
-        return self.session.reads(Reading(found, lambda record: (record.id,), self._again))
+        return self.session.reads(Reading(found, lambda record: (record.id,), self._by_ids, _LISTED, single=True))
 
-    def _again(self, ids: list[UUID]) -> Iterator[T]:
-        return (record for block in self._blocks_of(ids, _LISTED) for record in block)
-
-    def _blocks_of(self, ids: list[UUID], size: int) -> Iterator[list[T]]:
+    def _by_ids(self, ids: list[UUID]) -> list[T]:
         """The records of these ids that are still there, in this order."""
-        for block in blocks(ids, size):
-            found = {record.id: record for record in self.session.reader.by_ids(self.type.key, block)}
-            yield [found[i] for i in block if i in found]
+        found = {record.id: record for record in self.session.reader.by_ids(self.type.key, ids)}
+        return [found[i] for i in ids if i in found]
 
     def first(self) -> T | None:
         """The first record, or None."""
@@ -118,8 +114,12 @@ class Query(Generic[T]):
         if type(size) is not int or not 1 <= size < 2**31:
             raise InvalidQuery(f"{shown(size)} is not a number of records", code="bad_limit")
         found = self.session.reader.stream(self.type.key, self._lifted(), size)
-        again = partial(self._blocks_of, size=size)
-        return self.session.reads(Reading(found, lambda block: [record.id for record in block], again))
+
+        def again(ids: list[UUID]) -> list[list[T]]:
+            block = self._by_ids(ids)
+            return [block] if block else []
+
+        return self.session.reads(Reading(found, lambda block: [record.id for record in block], again, size))
 
     def totals(self, by: Any = (), sums: Any = ()) -> list[Group]:
         """Counts, and sums of number or money fields, grouped by fields (``by=F.stage, sums=F.amount``).
@@ -148,13 +148,16 @@ class Query(Generic[T]):
     def update(
         self, *, stop: bool = False, dry_run: bool = False, progress: Callable[[int], None] | None = None, **values: Any
     ) -> BulkResult:
-        """Give the same values to all records that match; see ``Collection.create_many`` for outcomes."""
+        """Give the same values to all records that match; see ``Collection.create_many`` for outcomes, which have the
+        records' ids. Raises InvalidRecord for values that no record could take.
+        """
         session, key = self.session, self.type.key
         with session.bulk(f"{key}.update_where", stop=stop, dry_run=dry_run) as tally:
-            where = lift(all_of((self.condition, differing(self.type, values))), session.actor.ids)
-            if self.size is not None or not WritePath(session).update_all(key, where, values, tally):
+            given: Any = stored(values) if key in DEFINITIONS else values
+            session.parser(key).change(given)
+            if self.size is not None or not WritePath(session).update_all(key, self._lifted(), given, tally):
                 targets = [record.id for record in self]
-                rows = ((i, target, values) for i, target in enumerate(targets))
+                rows = ((i, target, given) for i, target in enumerate(targets))
                 WritePath(session).update(key, rows, tally, progress=progress)
             elif progress is not None:
                 progress(len(tally.rows))
@@ -215,14 +218,14 @@ class Query(Generic[T]):
                 with self.session.doing(f"{self.type.key}.{verb}"):
                     changed = do(target)
             except CrmkitError as error:
-                tally.refuse(row, error)
+                tally.refuse(row, error, target)
             else:
                 tally.did(row, "updated" if changed else "unchanged", target)
 
     def delete(
         self, *, stop: bool = False, dry_run: bool = False, progress: Callable[[int], None] | None = None
     ) -> BulkResult:
-        """Delete all records that match; see ``Collection.create_many`` for outcomes."""
+        """Delete all records that match; see ``Collection.create_many`` for outcomes, which have the records' ids."""
         session, key = self.session, self.type.key
         with session.bulk(f"{key}.delete_where", stop=stop, dry_run=dry_run) as tally:
             targets = [record.id for record in self]
@@ -248,14 +251,3 @@ def _paths(given: Any) -> tuple[tuple[str, ...], ...]:
             raise InvalidQuery(f"{shown(path)} is not a field", code="not_a_field")
         paths.append(path.names if isinstance(path, Path) else tuple(path.split(".")))
     return tuple(paths)
-
-
-def differing(record_type: RecordType, values: dict[str, Any]) -> Expr:
-    """True of records that do not have all of these values already, as far as values can be compared."""
-    comparable = [key for key in values if key in record_type.by_key and "eq" in record_type.by_key[key].type.operators]
-    if len(comparable) < len(values):
-        return TRUE
-    return any_of(
-        Not(IsNull(Path((key,)))) if values[key] is None else Not(holds(Path((key,)) == values[key]))
-        for key in comparable
-    )

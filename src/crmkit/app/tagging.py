@@ -8,10 +8,10 @@ from uuid import UUID
 import attrs
 
 from crmkit.app.outcomes import Raising, Tally
-from crmkit.app.refusals import listed_tag, missing
+from crmkit.app.refusals import denied, listed_tag, missing
 from crmkit.app.work import Work
 from crmkit.app.writing import WritePath
-from crmkit.errors import Denied, Duplicate, InvalidRecord, NotFound
+from crmkit.errors import Duplicate, InvalidRecord, NotFound
 from crmkit.query.lift import Lifted, equal_to
 from crmkit.records import Tag
 from crmkit.schema.types import Reference
@@ -136,11 +136,7 @@ def _sorted_out(me: Work, type_key: str, found: list[Standing], tally: Tally) ->
     """Those that may be changed; the others are refused."""
     for s in found:
         if not s.allowed:
-            error = Denied(
-                f"you may not update this {me.type_of(type_key).label.lower()}",
-                hint=f"needs a grant of update on {type_key} that covers it",
-            )
-            tally.refuse(len(tally.rows), error)
+            tally.refuse(len(tally.rows), denied("update", me.type_of(type_key)), s.record)
     return [s for s in found if s.allowed]
 
 

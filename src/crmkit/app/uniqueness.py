@@ -1,46 +1,64 @@
 """Unique values are free, in the database and among the changes themselves."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
+from uuid import UUID
+
+import attrs
 
 from crmkit.app.references import news
-from crmkit.errors import Duplicate
-from crmkit.schema import Field, RecordType
+from crmkit.errors import Problem
+from crmkit.schema import Field, Record, RecordType
 from crmkit.sdk.change import Change
 from crmkit.store.reader import Reader
 from crmkit.store.rows import unique_text
 
-__all__ = ["uniqueness_check"]
+__all__ = ["Holders"]
 
 
-def uniqueness_check(
-    reader: Reader, record_type: RecordType, fields: tuple[Field, ...], changes: Sequence[Change]
-) -> Callable[[Change], None] | None:
-    """Raises Duplicate for a change whose values in these fields somebody has, or an earlier change of the sequence;
-    None if there is no such change.
+@attrs.frozen
+class Holders:
+    """Who holds the values of a unique key, as changes are made one after another: a later one may have what an earlier
+    one gave up.
     """
-    keys = {change.id: _unique_key(fields, change.values) for change in changes}
-    wanted = {
-        key: tuple([change.values[f.key] for f in fields])
-        for change in changes
-        if (key := keys[change.id]) is not None and (change.before is None or any(news(change, f.key) for f in fields))
-    }
-    if not wanted:
-        return None
-    taken = reader.holders(record_type.key, fields, list(wanted.values()))
-    if not taken and len(wanted) == len(changes):
-        return None
 
-    def check(change: Change) -> None:
-        key = keys[change.id]
-        if key is not None and taken.setdefault(key, change.id) != change.id:
-            names = " and ".join(f.key for f in fields)
-            raise Duplicate(f"another {record_type.key} has this {names}", field=fields[-1].key)
+    record_type: RecordType
+    fields: tuple[Field, ...]
+    _taken: dict[tuple[str, ...], UUID]
 
-    return check
+    @classmethod
+    def of(
+        cls, reader: Reader, record_type: RecordType, fields: tuple[Field, ...], changes: Sequence[Change]
+    ) -> "Holders | None":
+        """Those of the values that the changes set; None if nobody else has one and no two changes set the same."""
+        new = [c for c in changes if c.before is None or any(news(c, f.key) for f in fields)]
+        keys = {change.id: _unique_key(fields, change.values) for change in new}
+        wanted = {key: tuple([c.values[f.key] for f in fields]) for c in new if (key := keys[c.id]) is not None}
+        if not wanted:
+            return None
+        taken = reader.holders(record_type.key, fields, list(wanted.values()))
+        alone = len(wanted) == sum(key is not None for key in keys.values())
+        return None if alone and not taken else cls(record_type, fields, taken)
+
+    def problem(self, change: Change) -> Problem | None:
+        """What is wrong with a change to values that another record has by now."""
+        key = _unique_key(self.fields, change.values)
+        if key is None or self._taken.get(key, change.id) == change.id:
+            return None
+        names = " and ".join(f.key for f in self.fields)
+        return Problem("duplicate", f"another {self.record_type.key} has this {names}", self.fields[-1].key)
+
+    def made(self, change: Change) -> None:
+        """The change is made: its record has the new values, and no longer the old ones."""
+        key = _unique_key(self.fields, change.values)
+        former = None if change.before is None else _unique_key(self.fields, change.before)
+        if former is not None and former != key and self._taken.get(former) == change.id:
+            del self._taken[former]
+        if key is not None:
+            self._taken[key] = change.id
 
 
-def _unique_key(fields: tuple[Field, ...], values: Mapping[str, Any]) -> tuple[str, ...] | None:
+def _unique_key(fields: tuple[Field, ...], values: Mapping[str, Any] | Record) -> tuple[str, ...] | None:
     """What must not occur twice; None where a field has no value, which is never a duplicate."""
     key = []
     for f in fields:

@@ -23,6 +23,7 @@ from crmkit.schema import Field, Record, RecordType
 from crmkit.schema.parsing import Form
 from crmkit.schema.types import Reference
 from crmkit.sdk.change import Change
+from crmkit.store.giving import Giving
 from crmkit.store.writer import NewRow
 from crmkit.values import to_micros
 
@@ -98,30 +99,36 @@ class WritePath:
             ) -> Change | None:
                 return self._edited(record_type, row, item[1], item[2], form, current)
 
-            changes = self._each([(item[0], item) for item in block], tally, change)
+            changes = self._each([(item[0], item) for item in block], tally, change, lambda item: id_of(item[1]))
             self._finishing.finish(record_type, changes, tally)
             if progress is not None:
                 progress(len(block))
 
     def update_all(self, type_key: str, where: Lifted, given: Mapping[str, Any], tally: Tally) -> bool:
         """Gives all records that meet a condition the same values in two statements, where nothing has to be decided
-        for each record: no plugin listens, no rule, unique value, custom field or conditional right is concerned.
-        False if something has. Raises InvalidRecord, Conflict.
+        for each record: no plugin listens, no rule, unique value, custom field, document or conditional right is
+        concerned, and what the values refer to is there. False if something has. The outcomes are those of ``update``.
+
+        Raises InvalidRecord, Conflict.
         """
         session, record_type = self.session, self.session.type_of(type_key)
         values = session.parser(type_key).change(given)
-        if not values.keys() <= self.plain(type_key) or self.heard(type_key, values):
+        giving = Giving(session.reader, type_key, where, values)
+        if not values.keys() <= self.plain(type_key) or not giving.possible or self.heard(type_key, values):
             return False
-        for to, key in self.unknown(record_type, [values]):
-            raise InvalidRecord(f"there is no such {to}", code="unknown_reference", field=key)
-        actions = ("update", "assign") if "owner" in values else ("update",)
+        if any(self.unknown(record_type, [values])):
+            return False
         session.unit.begin_write()
-        ids = session.reader.ids(type_key, where, *actions)
-        if ids and session.writer().update_where(type_key, where, values, actions) != len(ids):
+        takers = giving.takers()
+        for row, taker in enumerate(takers):
+            if taker.allowed:
+                tally.did(row, "updated" if taker.changes else "unchanged", taker.id)
+            else:
+                tally.refuse(row, denied("update", record_type), taker.id)
+        taking = sum(taker.changes and taker.allowed for taker in takers)
+        if taking and giving.write(session.writer()) != taking:
             raise Conflict(f"some of the {record_type.plural} changed in between", hint="run it again")
-        for i, record_id in enumerate(ids):
-            tally.did(i, "updated", record_id)
-        if ids:
+        if taking:
             session.wrote(type_key, [values])
         return True
 
@@ -206,23 +213,45 @@ class WritePath:
         progress: Callable[[int], None] | None = None,
         known: Mapping[UUID, Any] = _NOTHING,
     ) -> None:
-        """Deletes records: they move to history. Links to them go with them; other references refuse the delete.
+        """Deletes records: they move to history. Links to them go with them; other references refuse the delete, unless
+        they come from records that go as well, in whatever row.
 
         ``known`` as in ``update``.
         """
         record_type = self.session.type_of(type_key)
+        held, more = self._delete(record_type, rows, tally, progress, known)
+        while more:
+            # What refers to a record is mostly younger: from the end, one more time is enough.
+            held, more = self._delete(record_type, reversed(held), tally, None, known)
+        tally.let_go()
+
+    def _delete(
+        self,
+        record_type: RecordType,
+        rows: Iterable[tuple[int, Any]],
+        tally: Tally,
+        progress: Callable[[int], None] | None,
+        known: Mapping[UUID, Any],
+    ) -> tuple[list[tuple[int, Any]], bool]:
+        """Deletes what nothing refers to; returns what is held by references, and whether others have gone since."""
+        held: list[tuple[int, Any]] = []
+        more = False
         for block in apart(rows, BLOCK, lambda row: row[1]):
-            current = self._current(type_key, [target for _, target in block], known)
+            current = self._current(record_type.key, [target for _, target in block], known)
 
             def change(row: int, target: Any, current: Mapping[UUID, Any] = current) -> Change:
+                tally.held.pop(row, None)
                 before = self._target(record_type, target, current, "delete")
                 self._check_by_hand(record_type, before, (), None)
-                return Change("delete", type_key, before.id, before, {}, frozenset(), row)
+                return Change("delete", record_type.key, before.id, before, {}, frozenset(), row)
 
-            changes = self._each(block, tally, change)
-            self._finishing.finish(record_type, changes, tally)
+            last = tally.last
+            self._finishing.finish(record_type, self._each(block, tally, change, id_of), tally)
+            more = more or (bool(held) and tally.last is not last)
+            held += [item for item in block if item[0] in tally.held]
             if progress is not None:
                 progress(len(block))
+        return held, more
 
     def restore(self, type_key: str, rows: Iterable[tuple[int, tuple[Any, int]]], tally: Tally) -> None:
         """Brings deleted records back: row, the record as it was, and the number of the version it ended with, whose
@@ -271,19 +300,23 @@ class WritePath:
     # ------------------------------------------------------------------------------------- from values to changes
 
     def _each(
-        self, block: Sequence[tuple[int, T]], tally: Tally, make: Callable[[int, T], Change | None]
+        self,
+        block: Sequence[tuple[int, T]],
+        tally: Tally,
+        make: Callable[[int, T], Change | None],
+        record: Callable[[T], UUID | None] = lambda item: None,
     ) -> list[Change]:
         changes = []
         for row, item in block:
             try:
                 change = make(row, item)
             except CrmkitError as error:
-                tally.refuse(row, error)
+                tally.refuse(row, error, record(item))
             else:
                 if change is not None:
                     changes.append(change)
                 else:
-                    tally.did(row, "unchanged", _ANY.parse(item[1]))  # type: ignore[index]
+                    tally.did(row, "unchanged", record(item))
         return changes
 
     def _new(

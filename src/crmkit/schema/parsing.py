@@ -93,6 +93,12 @@ class RecordParser:
             raise InvalidRecord(problems)
         return result
 
+    def draft(self, draft: Record) -> dict[str, Any]:
+        """What a draft says besides the defaults. Raises InvalidRecord for what is no draft of the type."""
+        defaults = {f.key: f.default for f in self.record_type.declared}
+        values = self._of_draft(draft, None)
+        return {key: value for key, value in values.items() if key not in defaults or value != defaults[key]}
+
     def _given(self, values: Any, form: Form, row: int | None) -> tuple[Form, Mapping[str, Any]]:
         if type(values) is dict:
             return form, values

@@ -11,7 +11,8 @@
     migrate, migrations              how a database comes to have the tables
     sources, plans                   where a session's records lie; queries compiled once for a view of them
     reader, rows, summary            reading them; rows to records and back, and to groups (json_parts: custom fields)
-    writer, setting_back             the one road by which they change, and many of them go back
+    writer                           the one road by which they change
+    giving, setting_back             and by which many of them get the same values, or go back
     lists, locks                     lists of values in a statement; records nobody else may write
     changesets, seals, outbox        who did what; sealed in order; what plugins are still to be told
     tenants                          the tenants and what of them has a version

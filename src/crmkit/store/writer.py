@@ -9,13 +9,12 @@ from typing import Any
 from uuid import UUID
 
 import attrs
-from sqlalchemy import BindParameter, Table, bindparam, case, delete, exists, insert, literal, select, update
+from sqlalchemy import BindParameter, Table, bindparam, case, delete, exists, insert, select, update
 
-from crmkit.query.lift import Lifted
 from crmkit.schema.record_type import SYSTEM_FIELDS
 from crmkit.store.database import Database, Unit
 from crmkit.store.lists import LISTED, among, list_width, listed
-from crmkit.store.plans import Draft, Plan, Shelf, View
+from crmkit.store.plans import Shelf, View
 from crmkit.store.rows import RowLayout
 from crmkit.store.sources import tenant_param
 from crmkit.store.statement import Statement
@@ -184,36 +183,6 @@ class Writer:
     def _listed(self, ids: Sequence[UUID], width: int) -> dict[str, Any]:
         return listed("id", list(map(self.view.codec.id_in, ids)), width)
 
-    def update_where(self, type_key: str, where: Lifted, values: dict[str, Any], actions: tuple[str, ...]) -> int:
-        """Gives the same values to all records that meet a condition and on which the actions are allowed; returns
-        how many.
-
-        Two statements, however many records.
-        """
-        layout = self.view.layout(type_key, self.shelf)
-        names = layout.columns_of(frozenset(values))
-        live, history = self.view.tables.live_of(layout.type), self.view.tables.history_of(layout.type)
-        plan = self.shelf.get(
-            self.view.key("mass", type_key, where.shape, actions),
-            lambda: self._mass_plan(type_key, where, actions, live, history),
-        )
-        common = self.common()
-        count = self.unit.write(plan.statement, {**self.view.parameters(plan, where.values), **common})
-        if count:
-            blank = {f.key: None for f in layout.type.fields}
-            written = dict(zip(layout.columns, layout.write({**blank, **values}), strict=True))
-            statement = self._statement(("mass", names), layout, lambda: _mass_update(live, history, names))
-            self.unit.write(statement, {**common, **{f"set_{name}": written[name] for name in names}})
-        return count
-
-    def _mass_plan(self, type_key: str, where: Lifted, actions: tuple[str, ...], live: Table, history: Table) -> Plan:
-        draft = Draft(self.view, type_key)
-        conditions = draft.conditions(where, *actions)
-        chosen = select(*copied(draft.source.selectable, live)).where(*conditions)
-        if self.view.codec.dialect == "postgresql":
-            chosen = chosen.with_for_update(of=draft.source.selectable)
-        return draft.finish(self.database, into_history(history, live, chosen))
-
     def common(self) -> dict[str, Any]:
         """The parameters of whatever is written: whose it is, when, in which changeset."""
         id_in = self.view.codec.id_in
@@ -298,20 +267,6 @@ def new_version(table: Table, version: Any) -> dict[str, Any]:
 
 def _delete(table: Table, width: int) -> Any:
     return delete(table).where(table.c["tenant_id"] == tenant_param(), among(table.c["id"], "id", width))
-
-
-def _mass_update(live: Table, history: Table, names: Iterable[str]) -> Any:
-    """Updates what the first statement has just copied to history: rows whose current version stands there.
-
-    The list of ids is what the database starts from; the look-up of the version leaves out rows that the same changeset
-    had superseded before.
-    """
-    changed = {name: _named(f"set_{name}") for name in names}
-    return (
-        update(live)
-        .where(*just_copied(live, history))
-        .values({**changed, **new_version(live, live.c["version"] + literal(1))})
-    )
 
 
 def _mass_delete(live: Table, history: Table) -> Any:
