@@ -4,6 +4,7 @@ import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import pytest
 from sqlalchemy import create_engine
@@ -61,6 +62,55 @@ def test_a_commit_in_the_middle_ends_one_changeset_and_begins_another(crm: CRM, 
         assert [v.changeset.id for v in versions if v.changeset] == [first, second]
         assert [v.changeset.command for v in versions if v.changeset] == ["account.create", "account.update"]
     assert broken(snapshot(migrated_url)) == []
+
+
+def test_a_session_inside_another_changes_what_the_other_changes_and_each_is_told_its_part(crm: CRM) -> None:
+    """Both joined to one connection: what the outer one made is still known for its own, and an undo keeps the rest."""
+    with crm.session(ADMIN) as me:
+        old, lost = me.accounts.create(name="old"), me.accounts.create(name="lost")
+    with crm.database.engine.begin() as host, crm.session(ADMIN, on=host) as me:
+        made = me.accounts.create(name="宝钢")
+        me.accounts.update(old.id, description="outer")
+        outer = me.changeset_id
+        with crm.session(ADMIN, on=host) as inner:
+            for record in (made, old, lost):
+                inner.accounts.update(record.id, industry="steel")
+            between = inner.changeset_id
+        for record in (made, old):
+            me.accounts.update(record.id, website="https://acme.example")
+        me.accounts.delete(lost.id)
+    assert outer is not None
+    assert between is not None
+
+    def told(me: Any, changeset: UUID) -> list[tuple[str, str, list[str]]]:
+        names = {made.id: "made", old.id: "old", lost.id: "lost"}
+        changes = ((c.kind, names[c.id], [f.key for f in c.fields]) for c in me.changes_of(changeset))
+        return sorted((name, kind, keys) for kind, name, keys in changes)
+
+    with crm.session(ADMIN) as me:
+        assert told(me, outer) == [
+            ("lost", "delete", ["name", "industry", "lifecycle", "owner"]),
+            ("made", "create", ["name", "lifecycle", "owner"]),
+            ("made", "update", ["website"]),
+            ("old", "update", ["description"]),
+            ("old", "update", ["website"]),
+        ]
+        assert told(me, between) == [(name, "update", ["industry"]) for name in ("lost", "made", "old")]
+        result = me.undo(outer)
+        website = ("website",)
+        assert sorted((e.id, e.fields, e.reason) for e in result.reverted) == sorted(
+            [
+                (made.id, website, "set back"),
+                (old.id, website, "set back"),
+                (old.id, ("description",), "set back"),
+                (lost.id, (), "brought back"),
+            ]
+        )
+        kept = [(e.id, set(e.fields), e.reason) for e in result.kept]
+        assert kept == [(made.id, {"industry", "website"}, "edited since")]
+        assert result.refused == ()
+        left = {a.id: (a.industry, a.website, a.description) for a in me.accounts}
+        assert left == {record.id: ("steel", None, None) for record in (made, old, lost)}
 
 
 @pytest.mark.parametrize("ending", ["commit", "close", "leave"])
