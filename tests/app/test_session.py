@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable, Iterator
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -10,11 +11,12 @@ import pytest
 from sqlalchemy import create_engine
 from sqlalchemy.orm import Session as OrmSession
 
-from crmkit import CRM, SYSTEM
+from crmkit import CRM, SYSTEM, F, now, today
 from crmkit.errors import CrmkitError, Duplicate, InvalidRecord, InvalidValue, NotFound, UnknownActor, UsageError
 from crmkit.schema.types import Integer, Text
 from crmkit.sdk import hookimpl
 from crmkit.store.migrate import include_name
+from crmkit.testing import FakeClock
 from tests.nerves.snapshots import broken, digest, snapshot
 from tests.staff import ADMIN
 
@@ -62,6 +64,40 @@ def test_a_commit_in_the_middle_ends_one_changeset_and_begins_another(crm: CRM, 
         assert [v.changeset.id for v in versions if v.changeset] == [first, second]
         assert [v.changeset.command for v in versions if v.changeset] == ["account.create", "account.update"]
     assert broken(snapshot(migrated_url)) == []
+
+
+def test_now_is_one_moment_of_a_unit_of_work_and_another_after_each_commit(crm: CRM, clock: FakeClock) -> None:
+    """A session that stays open for days is not left behind by what others write, nor by what expires."""
+    with crm.session(ADMIN) as me:
+        bo = me.users.create(email="bo@acme.example", name="Bo")
+        role = me.roles.create(name="guest")
+        me.grants.create(role=role, on="account", action="read", scope="own")
+        me.records("role_member").create(role=role, user=bo)
+        shared = me.accounts.create(name="宝钢")
+        me.accounts.share(shared, "for a day", user=bo, expires_at=clock.now() + timedelta(days=1))
+
+    def seen(me: Any) -> tuple[datetime, date, list[str], int]:
+        names = [a.name for a in me.accounts.where(F.created_at <= now).order_by("name")]
+        return me.now, me.today, names, me.accounts.where(F.created_at >= today).count()
+
+    with crm.session("bo@acme.example") as guest, crm.session(ADMIN) as me:
+        began = me.now
+        assert seen(me) == (began, began.date(), ["宝钢"], 1)
+        assert guest.accounts.count() == 1
+        clock.move(days=3)
+        with crm.session(ADMIN) as other:
+            other.accounts.create(name="new")
+        assert seen(me) == (began, began.date(), ["宝钢"], 2)
+        assert (guest.accounts.count(), guest.accounts.get(shared.id).name) == (1, "宝钢")
+        me.commit()
+        guest.commit()
+        clock.move(days=2)
+        later = me.now
+        assert later - began > timedelta(days=5)
+        assert seen(me) == (later, began.date() + timedelta(days=5), ["new", "宝钢"], 0)
+        assert guest.accounts.count() == 0
+        with pytest.raises(NotFound):
+            guest.accounts.get(shared.id)
 
 
 def test_a_session_inside_another_changes_what_the_other_changes_and_each_is_told_its_part(crm: CRM) -> None:
