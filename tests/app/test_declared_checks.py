@@ -1,4 +1,4 @@
-"""A declared field has a check as a custom one has: every road of writing is held to it."""
+"""What a declaration demands of a field, a check or that it is never None: every road of writing is held to it."""
 
 from collections.abc import Callable
 from datetime import date
@@ -33,6 +33,29 @@ def test_nobody_leaves_an_account_before_coming_to_it(crm: CRM) -> None:
         outcome = people.where().update(since=SINCE)
         assert [o.problems[0].code for o in outcome.refused] == ["check_failed"]
         assert [(r.since, r.until) for r in people.order_by("until")] == [(None, UNTIL), (SINCE, SINCE)]
+
+
+def test_a_field_that_is_something_by_default_is_never_none(crm: CRM) -> None:
+    """What its annotation says to type checkers holds in the database, and conditions find every record."""
+    with crm.system() as me:
+        user = me.users.create(email="li@acme.example", name="李娜")
+        plain = me.contacts.create(name="安娜")
+        for refusal in (
+            lambda: me.contacts.create(name="Bo", do_not_contact=None),
+            lambda: me.contacts.update(plain, do_not_contact=None),
+            lambda: me.contacts.where().update(do_not_contact=None),
+            lambda: me.contacts.upsert(by="name", name="安娜", do_not_contact=None),
+            lambda: me.users.update(user, active=None),
+            lambda: me.leads.create(name="L", status=None),
+            lambda: me.accounts.create(name="A", lifecycle=None),
+        ):
+            with pytest.raises(InvalidRecord) as refused:
+                refusal()
+            assert [p.code for p in refused.value.problems] == ["required"]
+        outcome = me.contacts.create_many([{"name": "x", "do_not_contact": None}, {"name": "y"}])
+        assert [(o.row, o.problems[0].code) for o in outcome.refused] == [(0, "required")]
+        assert me.contacts.count() == me.contacts.where("do_not_contact == false").count() == 2
+        assert (me.accounts.count(), me.leads.count(), me.users.one(email=user.email).active) == (0, 0, True)
 
 
 def test_a_check_that_means_nothing_is_refused_when_the_crm_is_made(open_crm: Callable[..., CRM]) -> None:

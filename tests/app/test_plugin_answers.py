@@ -45,6 +45,10 @@ def url(migrated_sqlite: Callable[[str], str]) -> str:
         (lambda changes: "no", "neither a change nor a veto"),
         (lambda changes: [Veto(7, "no")], "row 7 is none of the batch"),
         (lambda changes: [attrs.evolve(changes[0], row=7)], "row 7 is none of the batch"),
+        (
+            lambda changes: [changes[0].amended(industry="钢铁"), changes[0].amended(website="a.example")],
+            "amended twice",
+        ),
         (failing, "ZeroDivisionError: oh"),
     ],
 )

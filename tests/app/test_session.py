@@ -2,18 +2,21 @@
 
 import threading
 from collections.abc import Callable, Iterator
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import pytest
 from sqlalchemy import create_engine
 from sqlalchemy.orm import Session as OrmSession
 
-from crmkit import CRM, SYSTEM
+from crmkit import CRM, SYSTEM, F, now, today
 from crmkit.errors import CrmkitError, Duplicate, InvalidRecord, InvalidValue, NotFound, UnknownActor, UsageError
 from crmkit.schema.types import Integer, Text
 from crmkit.sdk import hookimpl
 from crmkit.store.migrate import include_name
+from crmkit.testing import FakeClock
 from tests.nerves.snapshots import broken, digest, snapshot
 from tests.staff import ADMIN
 
@@ -61,6 +64,89 @@ def test_a_commit_in_the_middle_ends_one_changeset_and_begins_another(crm: CRM, 
         assert [v.changeset.id for v in versions if v.changeset] == [first, second]
         assert [v.changeset.command for v in versions if v.changeset] == ["account.create", "account.update"]
     assert broken(snapshot(migrated_url)) == []
+
+
+def test_now_is_one_moment_of_a_unit_of_work_and_another_after_each_commit(crm: CRM, clock: FakeClock) -> None:
+    """A session that stays open for days is not left behind by what others write, nor by what expires."""
+    with crm.session(ADMIN) as me:
+        bo = me.users.create(email="bo@acme.example", name="Bo")
+        role = me.roles.create(name="guest")
+        me.grants.create(role=role, on="account", action="read", scope="own")
+        me.records("role_member").create(role=role, user=bo)
+        shared = me.accounts.create(name="宝钢")
+        me.accounts.share(shared, "for a day", user=bo, expires_at=clock.now() + timedelta(days=1))
+
+    def seen(me: Any) -> tuple[datetime, date, list[str], int]:
+        names = [a.name for a in me.accounts.where(F.created_at <= now).order_by("name")]
+        return me.now, me.today, names, me.accounts.where(F.created_at >= today).count()
+
+    with crm.session("bo@acme.example") as guest, crm.session(ADMIN) as me:
+        began = me.now
+        assert seen(me) == (began, began.date(), ["宝钢"], 1)
+        assert guest.accounts.count() == 1
+        clock.move(days=3)
+        with crm.session(ADMIN) as other:
+            other.accounts.create(name="new")
+        assert seen(me) == (began, began.date(), ["宝钢"], 2)
+        assert (guest.accounts.count(), guest.accounts.get(shared.id).name) == (1, "宝钢")
+        me.commit()
+        guest.commit()
+        clock.move(days=2)
+        later = me.now
+        assert later - began > timedelta(days=5)
+        assert seen(me) == (later, began.date() + timedelta(days=5), ["new", "宝钢"], 0)
+        assert guest.accounts.count() == 0
+        with pytest.raises(NotFound):
+            guest.accounts.get(shared.id)
+
+
+def test_a_session_inside_another_changes_what_the_other_changes_and_each_is_told_its_part(crm: CRM) -> None:
+    """Both joined to one connection: what the outer one made is still known for its own, and an undo keeps the rest."""
+    with crm.session(ADMIN) as me:
+        old, lost = me.accounts.create(name="old"), me.accounts.create(name="lost")
+    with crm.database.engine.begin() as host, crm.session(ADMIN, on=host) as me:
+        made = me.accounts.create(name="宝钢")
+        me.accounts.update(old.id, description="outer")
+        outer = me.changeset_id
+        with crm.session(ADMIN, on=host) as inner:
+            for record in (made, old, lost):
+                inner.accounts.update(record.id, industry="steel")
+            between = inner.changeset_id
+        for record in (made, old):
+            me.accounts.update(record.id, website="https://acme.example")
+        me.accounts.delete(lost.id)
+    assert outer is not None
+    assert between is not None
+
+    def told(me: Any, changeset: UUID) -> list[tuple[str, str, list[str]]]:
+        names = {made.id: "made", old.id: "old", lost.id: "lost"}
+        changes = ((c.kind, names[c.id], [f.key for f in c.fields]) for c in me.changes_of(changeset))
+        return sorted((name, kind, keys) for kind, name, keys in changes)
+
+    with crm.session(ADMIN) as me:
+        assert told(me, outer) == [
+            ("lost", "delete", ["name", "industry", "lifecycle", "owner"]),
+            ("made", "create", ["name", "lifecycle", "owner"]),
+            ("made", "update", ["website"]),
+            ("old", "update", ["description"]),
+            ("old", "update", ["website"]),
+        ]
+        assert told(me, between) == [(name, "update", ["industry"]) for name in ("lost", "made", "old")]
+        result = me.undo(outer)
+        website = ("website",)
+        assert sorted((e.id, e.fields, e.reason) for e in result.reverted) == sorted(
+            [
+                (made.id, website, "set back"),
+                (old.id, website, "set back"),
+                (old.id, ("description",), "set back"),
+                (lost.id, (), "brought back"),
+            ]
+        )
+        kept = [(e.id, set(e.fields), e.reason) for e in result.kept]
+        assert kept == [(made.id, {"industry", "website"}, "edited since")]
+        assert result.refused == ()
+        left = {a.id: (a.industry, a.website, a.description) for a in me.accounts}
+        assert left == {record.id: ("steel", None, None) for record in (made, old, lost)}
 
 
 @pytest.mark.parametrize("ending", ["commit", "close", "leave"])

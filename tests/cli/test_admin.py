@@ -58,7 +58,12 @@ def test_the_path_of_a_file_may_have_any_signs(tmp_path: Path) -> None:
         ("mysql://root@localhost/crm", "[unsupported_database]"),
         ("postgresql://", "[unreachable]"),
         ("://", "[bad_url]"),
-        ("/no/such/folder/crm.db", "[unreachable]"),
+        ("/no/such/folder/crm.db", "[cannot_open] the database's file cannot be opened (/no/such/folder/crm.db: "),
+        ("/", "[cannot_open] the database's file cannot be opened (/: "),
+        (__file__, f"[not_a_database] the file is no SQLite database ({__file__}: "),
+        ("", "--db names no file"),
+        (":memory:", "--db names no file"),
+        ("sqlite://", "--db names no file"),
     ],
 )
 def test_a_database_that_cannot_be_used_is_refused(db: str, said: str, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,9 +1,11 @@
 """The command as a whole: its help, what it loads, names that are none, and refusals."""
 
+import json
 import os
 import subprocess
 import sys
 from importlib.metadata import version
+from typing import Any
 
 import click
 import pytest
@@ -85,12 +87,40 @@ def test_what_a_command_does_not_need_is_not_loaded(company: Company) -> None:
     assert loaded("demo", "--help") & heavy == set()
 
 
-def test_a_terminal_that_cannot_show_a_sign_gets_its_number(company: Company) -> None:
-    arguments = ["accounts", "list", "--where", "headroom > 5", "--fields", "name", "--db", company.url]
-    done = subprocess.run(
-        [sys.executable, "-c", "from crmkit.cli.main import main; main()", *arguments, "--as", "ana@acme.example"],
-        capture_output=True,
-        check=True,
-        env={**os.environ, "PYTHONIOENCODING": "latin-1"},
+NO_ROOM = "error: the output cannot be written: No space left on device"
+
+
+def process(company: Company, *arguments: str, encoding: str = "utf-8", stdout: Any = subprocess.PIPE) -> Any:
+    """What a process of its own did with the command on a company's database."""
+    command = [sys.executable, "-c", "from crmkit.cli.main import main; main()", *arguments]
+    names = {"PYTHONIOENCODING": encoding, "CRMKIT_DB": company.url, "CRMKIT_USER": "ana@acme.example"}
+    return subprocess.run(
+        command, stdout=stdout, stderr=subprocess.PIPE, check=False, env={**os.environ, **names}, timeout=60
     )
+
+
+def test_a_terminal_that_cannot_show_a_sign_gets_its_number(company: Company) -> None:
+    done = process(company, "accounts", "list", "--where", "headroom > 5", "--fields", "name", encoding="latin-1")
+    assert done.returncode == 0
     assert rb"\u5317\u4eac" in done.stdout
+
+
+def test_a_program_that_cannot_be_given_a_sign_is_not_given_another_text(company: Company) -> None:
+    """JSON has its own way to write any sign down; CSV has none."""
+    arguments = ("accounts", "list", "--where", "headroom > 5", "--fields", "name", "--format")
+    for more in (arguments, ("accounts", "show", str(company.ids["北京科技有限公司"]), "--format")):
+        done = process(company, *more, "json", encoding="latin-1")
+        assert done.returncode == 0
+        assert "北京科技有限公司" in str(json.loads(done.stdout))
+    done = process(company, *arguments, "csv", encoding="latin-1")
+    assert (done.returncode, done.stdout.split()) == (1, [b"name"])
+    assert b"the output is in iso8859-1" in done.stderr
+    assert b"PYTHONIOENCODING=utf-8" in done.stderr
+    assert "北京" in process(company, *arguments, "csv").stdout.decode()
+
+
+def test_output_that_cannot_be_written_is_one_line_of_error(company: Company) -> None:
+    for arguments in (("accounts", "list"), ("accounts", "list", "--format", "csv"), ("--help",), ("--version",)):
+        with open("/dev/full", "wb") as full:
+            done = process(company, *arguments, stdout=full)
+        assert (done.returncode, done.stderr.decode().splitlines()) == (1, [NO_ROOM])

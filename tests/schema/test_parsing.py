@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from crmkit.errors import InvalidRecord
-from crmkit.schema import Field, record_type_of
+from crmkit.schema import Field, Record, field, record_type, record_type_of
 from crmkit.schema.parsing import RecordParser
 from crmkit.schema.record_type import SYSTEM_FIELDS
 from crmkit.schema.types import Choice, Date, Integer, Json, LongText, MultiChoice, Text
@@ -204,6 +204,19 @@ def test_a_required_field_cannot_be_left_blank(blank: Any) -> None:
 def test_a_required_field_with_a_default_may_be_left_out_and_not_emptied() -> None:
     assert COMPANY.create({"name": "x"})["tier"] == "tin"
     assert problems_of(COMPANY.create, {"name": "x", "tier": None}) == [("required", "tier", None)]
+
+
+def test_a_text_that_is_blank_by_default_may_be_blank_and_not_none() -> None:
+    @record_type("memo", plural="memos", title="title")
+    class Memo(Record):
+        title: str = field(Text())
+        body: str = field(Text(), default="")
+
+    memo = RecordParser(record_type_of(Memo))
+    assert memo.create({"title": "x"}) == {"title": "x", "body": ""}
+    assert memo.change({"body": ""}) == {"body": ""}
+    assert problems_of(memo.create, {"title": "x", "body": None}) == [("required", "body", None)]
+    assert problems_of(memo.change, {"body": None}) == [("required", "body", None)]
 
 
 def test_a_required_field_that_is_wrong_is_reported_once() -> None:

@@ -29,7 +29,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Session
 
-from crmkit.errors import Duplicate, InvalidRecord, NotMigrated, Unavailable, UsageError
+from crmkit.errors import Duplicate, InvalidRecord, NotMigrated, StorageError, Unavailable, UsageError
 from crmkit.schema import Record, record_type
 from crmkit.store import STATEMENT_OPTION, TENANT, Database, Statement, Unit, check_references
 from crmkit.store.drivers import raw_connection
@@ -142,11 +142,28 @@ def test_another_database_is_refused_without_showing_the_password(url: str, code
 
 
 def test_a_database_that_cannot_be_reached_is_unavailable_and_keeps_the_password_to_itself(tmp_path: Path) -> None:
-    for url in (f"sqlite:///{tmp_path}/nowhere/crm.db", f"postgresql://u:secret@/db?host={tmp_path}"):
-        with pytest.raises(Unavailable) as refused:
-            Database(url).open()
-        assert refused.value.code == "unreachable"
-        assert "secret" not in str(refused.value)
+    with pytest.raises(Unavailable) as refused:
+        Database(f"postgresql://u:secret@/db?host={tmp_path}").open()
+    assert refused.value.code == "unreachable"
+    assert "secret" not in str(refused.value)
+
+
+def test_a_file_that_can_be_no_database_is_not_tried_again(tmp_path: Path) -> None:
+    """Whoever runs a unit of work again when the database is unavailable would do so for nothing."""
+    text = tmp_path / "notes.txt"
+    text.write_text("a text that is long enough to be read as the head of a file" * 9)
+    for file, code in (
+        (tmp_path / "nowhere" / "crm.db", "cannot_open"),
+        (tmp_path, "cannot_open"),
+        (text, "not_a_database"),
+    ):
+        for target in (f"sqlite:///{file}", create_engine(f"sqlite:///{file}")):
+            with pytest.raises(StorageError) as refused, Database(target).open() as unit:
+                unit.begin_write()
+            assert not isinstance(refused.value, Unavailable)
+            assert refused.value.code == code
+            assert str(file) in str(refused.value.problems[0].hint)
+    assert text.read_text().startswith("a text")
 
 
 def test_sqlite_is_set_up_for_safety_and_speed(tmp_path: Path) -> None:

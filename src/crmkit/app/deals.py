@@ -77,7 +77,7 @@ class Deals(Collection[Deal]):
         from crmkit.analytics.frame import Frame
 
         me, found = self.session, self.get(deal)
-        frame = Frame(as_of=me.now)
+        frame = Frame(as_of=me.as_of or me.crm.clock.now())
         fact = DealFact(id=found.id, outcome=found.outcome, created_at=found.created_at)  # type: ignore[arg-type]
         spells = [Spell(deal=i.deal, stage=i.stage, entered=i.entered, left=i.left) for i in self.intervals(found)]
         dwell = clocks.dwell(fact, spells, found.stage, frame)

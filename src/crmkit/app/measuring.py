@@ -46,7 +46,7 @@ def metrics_of(
         stages=facts.stages(session.system_reader, [pipeline.id for pipeline in chosen]),
         where=parse(where) if isinstance(where, str) else where,
         frame=Frame(
-            as_of=session.now,
+            as_of=session.as_of or session.crm.clock.now(),
             zone=session.state.zone,
             currency=currency,
             rates=rates,

@@ -169,7 +169,8 @@ class Session(Work):
             self.after_commit(self)
 
     def commit(self) -> None:
-        """Write the changeset and keep everything; the ``with`` block does it. What is done after is another changeset.
+        """Write the changeset and keep everything; the ``with`` block does it. What is done after is another unit of
+        work, with a changeset and a ``now`` of its own.
 
         Raises UsageError in a dry run (``dry_run``) and inside a verb (``verb_under_way``): in a hook, in ``progress``,
         in the iterable that gives a verb its rows.
@@ -187,6 +188,7 @@ class Session(Work):
             self._undoes = None
         else:
             self.unit.commit()
+        self._forget("started_at", "view", "reader", "system_reader", "judge")
 
     def _between_verbs(self) -> None:
         if self._doing:

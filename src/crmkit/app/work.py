@@ -80,7 +80,6 @@ class Work:
         self.origin = clean_text(origin, max_length=_ORIGIN_LENGTH)
         self.causation = None if causation is None else parse_id(causation)
         self.as_of = as_of
-        self.started_at = crm.clock.now()
         self.ids: IdFactory = crm.ids
         self.state: TenantState = crm.registry.state(unit, tenant.id)
         self.committed: list[UUID] = []
@@ -102,18 +101,23 @@ class Work:
 
     def resolve(self) -> None:
         """Schema, actor and rights as they stand now in this transaction."""
-        self._forget()
+        # Asked for with every record: what it may name is found out once.
+        self._parsers: dict[str, RecordParser] = {}
+        self._forget("view", "reader", "system_reader", "judge", "forms")
         tenant_schema = self.crm.tenant_schema(self)
         self.tenant_schema: TenantSchema = tenant_schema
         self.schema: Schema = tenant_schema.schema
         self.policy = self.crm.policy(self, self._who, self.schema)
         self.actor = self.policy.actor
 
-    def _forget(self) -> None:
-        # Asked for with every record: what it may name is found out once.
-        self._parsers: dict[str, RecordParser] = {}
-        for name in ("view", "reader", "system_reader", "judge", "forms"):
+    def _forget(self, *names: str) -> None:
+        for name in names:
             self.__dict__.pop(name, None)
+
+    @cached_property
+    def started_at(self) -> datetime:
+        """When the unit of work first asked for the time, after the session was opened or had committed."""
+        return self.crm.clock.now()
 
     def base_view(self) -> View:
         """The records of the declared types, without regard to rights: enough to load schema and actor."""
@@ -125,7 +129,7 @@ class Work:
             self.tenant.id,
             "declared",
             crm.declared,
-            Moment(self.as_of or self.started_at, zone(self.state.zone)),
+            Moment(self.now, zone(self.state.zone)),
             reading="past" if past else "live",
             at=None if self.as_of is None else to_micros(self.as_of),
         )
@@ -141,19 +145,13 @@ class Work:
     @cached_property
     def view(self) -> View:
         """What this session sees."""
-        base = self.base_view()
-        return View(
-            base.tables,
-            base.codec,
-            base.tenant_id,
-            self.tenant_schema.token,
-            self.schema,
-            base.moment,
-            self._guard(),
-            self.actor.ids,
-            self.tenant_schema.segment,
-            base.reading,
-            base.at,
+        return attrs.evolve(
+            self.base_view(),
+            token=self.tenant_schema.token,
+            schema=self.schema,
+            guard=self._guard(),
+            actors=self.actor.ids,
+            segments=self.tenant_schema.segment,
         )
 
     def _guard(self) -> Guard:
@@ -374,13 +372,13 @@ class Work:
 
     @property
     def now(self) -> datetime:
-        """The present, or the instant the session reads."""
-        return self.as_of or self.crm.clock.now()
+        """What is now in conditions: the instant the session reads, or when the unit of work began."""
+        return self.as_of or self.started_at
 
     @property
     def today(self) -> date:
-        """The date in the tenant's zone."""
-        return local_date(self.view.moment.now, self.view.moment.zone)
+        """The date in the tenant's zone, now."""
+        return local_date(self.now, self.view.moment.zone)
 
     # --------------------------------------------------------------------------------------------------------- rights
 

@@ -55,17 +55,22 @@ class Access:
 
 
 def url_of(db: str) -> "tuple[str | URL, Path | None]":
-    """The URL of a database given as a URL or as the path of an SQLite file, and the path if it is one."""
+    """The URL of a database given as a URL or as the path of an SQLite file, and the path if it is one.
+
+    Raises UsageError where it would be in memory, and gone with the command.
+    """
     from sqlalchemy import URL, make_url
     from sqlalchemy.exc import ArgumentError
 
-    if "://" not in db:
-        return URL.create("sqlite", database=db), Path(db)
     try:
-        url = make_url(db)
+        url = make_url(db) if "://" in db else URL.create("sqlite", database=db)
     except (ArgumentError, ValueError):
         return db, None  # refused by the CRM, which says how a URL is written
-    in_file = url.get_backend_name() == "sqlite" and url.database and not url.query and url.database != ":memory:"
+    if url.get_backend_name() == "sqlite" and (url.database or "").strip() in ("", ":memory:"):
+        raise click.UsageError("--db names no file, and a database in memory is gone when the command ends")
+    if "://" not in db:
+        return url, Path(db)
+    in_file = url.get_backend_name() == "sqlite" and url.database and not url.query
     return db, Path(url.database) if in_file and url.database else None
 
 

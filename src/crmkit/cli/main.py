@@ -1,12 +1,14 @@
 """The command ``crmkit``: finds the module of what was asked for, and translates refusals into exit codes.
 
-Exit codes: 0 done, 1 done and something was found (``doctor``) or left out (``undo``), 2 refused, with the reasons on
-standard error. A traceback is a defect of crmkit.
+Exit codes: 0 done, 1 done and something was found (``doctor``) or left out (``undo``), or the output could not be
+written, 2 refused, with the reasons on standard error. A traceback is a defect of crmkit.
 """
 
 import io
+import os
 import sys
 from collections.abc import Mapping
+from contextlib import suppress
 from difflib import get_close_matches
 from importlib import import_module
 from types import MappingProxyType
@@ -76,6 +78,15 @@ class _Root(click.Group):
         with formatter.section("Records, each with 'list' and 'show'"):
             formatter.write_text(f"{', '.join(_nouns())}, and every custom object by its plural")
 
+    def main(self, *args: Any, **extra: Any) -> Any:
+        try:
+            return super().main(*args, **extra)
+        except OSError as error:
+            what = error.filename or "the output cannot be written"
+            click.echo(f"error: {visible(f'{what}: {error.strerror or error}')}", err=True)
+            _drop_output()
+            sys.exit(1)
+
     def invoke(self, ctx: click.Context) -> Any:
         try:
             return super().invoke(ctx)
@@ -83,6 +94,12 @@ class _Root(click.Group):
             for problem in error.problems:
                 click.echo(f"error: {visible(str(problem))}", err=True)
             ctx.exit(2)
+
+
+def _drop_output() -> None:
+    """What is left of the output goes nowhere: Python would try it again at the end, and fail again."""
+    with suppress(OSError, ValueError), open(os.devnull, "wb") as nowhere:  # ValueError: a stream that is no file
+        os.dup2(nowhere.fileno(), sys.stdout.fileno())
 
 
 def _nouns() -> tuple[str, ...]:

@@ -8,6 +8,7 @@ reaches the terminal.
 import csv
 import io
 import json
+import sys
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import date, datetime
@@ -85,12 +86,17 @@ class Table:
 
 
 def write(table: Table, form: Format, *, empty: str = "nothing") -> None:
-    """Prints the table; ``empty`` is what people read when it has no rows."""
+    """Prints the table; ``empty`` is what people read when it has no rows.
+
+    A sign the output cannot hold is written out in JSON, as JSON does it. CSV has no way to: raises ClickException.
+    """
     if form == "json":
         for line in _json_lines(table):
             click.echo(line)
     elif form == "csv":
         for line in _csv_lines(table):
+            if not _fits(line):
+                raise _does_not_fit()
             click.echo(line, nl=False)
     else:
         for line in drawn(table, empty):
@@ -99,7 +105,7 @@ def write(table: Table, form: Format, *, empty: str = "nothing") -> None:
 
 def write_document(document: Any) -> None:
     """Prints one JSON document."""
-    click.echo(json.dumps(plain(document), ensure_ascii=False, indent=2))
+    click.echo(_json(plain(document), indent=2))
 
 
 def as_json(columns: Sequence[Column], row: Sequence[Any]) -> dict[str, Any]:
@@ -112,12 +118,33 @@ def _json_lines(table: Table) -> Iterator[str]:
     before = "["
     for row in table.rows:
         yield before if before == "[" else f"{before},"
-        before = json.dumps(as_json(table.columns, row), ensure_ascii=False)
+        before = _json(as_json(table.columns, row))
     if before == "[":
         yield "[]"
     else:
         yield before
         yield "]"
+
+
+def _json(document: Any, indent: int | None = None) -> str:
+    text = json.dumps(document, ensure_ascii=False, indent=indent)
+    return text if _fits(text) else json.dumps(document, indent=indent)
+
+
+def _fits(text: str) -> bool:
+    """Whether the output can hold every sign: one that it cannot would be replaced."""
+    try:
+        text.encode(sys.stdout.encoding)
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _does_not_fit() -> click.ClickException:
+    encoding = sys.stdout.encoding
+    return click.ClickException(
+        f"the output is in {encoding}, which lacks a sign of this CSV: set PYTHONIOENCODING=utf-8, or ask for JSON"
+    )
 
 
 def _csv_lines(table: Table) -> Iterator[str]:

@@ -113,7 +113,8 @@ class History:
     def changes(self, changeset_id: UUID, wanted: Callable[[str], bool] = lambda _: True) -> Iterator[RecordChange]:
         """What the changeset did to each record, by type and id, of the record types that are wanted.
 
-        Records the reader may not see are left out.
+        Records the reader may not see are left out. One that another changeset changed in between, by a session inside
+        the session on one connection, is there once for what was done before and once for what was done after.
         """
         for type_key, group in self._touched(changeset_id, wanted):
             for block in _blocks(group):

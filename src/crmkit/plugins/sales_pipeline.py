@@ -41,7 +41,7 @@ class _House:
     def __init__(self, session: Any, changes: list[Change]) -> None:
         self.today = session.today
         self.undoing: bool = session.undoing
-        self.now: datetime = session.now
+        self.now: datetime = session.crm.clock.now()
         self.pipelines = {pipeline.id: pipeline for pipeline in session.system_reader.records("pipeline")}
         self.stages = {stage.id: stage for stage in session.system_reader.records("stage")}
         self.first: dict[Any, Any] = {}

@@ -5,7 +5,7 @@ from types import MappingProxyType
 from typing import Any, Literal
 
 from crmkit.errors import InvalidRecord, InvalidValue, Problem
-from crmkit.schema.field import place_of
+from crmkit.schema.field import Field, place_of
 from crmkit.schema.field_type import FieldType
 from crmkit.schema.index_room import indexed_texts, with_room
 from crmkit.schema.parts import Kind
@@ -46,7 +46,7 @@ class RecordParser:
         self._named = tuple(f.key for f in fields if f.key not in unnamed)
         self._blank = {f.key: None if f.default is None else f.type.parse(f.default) for f in fields}
         self._mutable = tuple(key for key, default in self._blank.items() if isinstance(default, list | dict))
-        self._required = tuple((f.key, f.type.parts[0].kind is Kind.TEXT) for f in fields if f.required)
+        self._required = tuple((f.key, _needs_text(f)) for f in fields if f.required)
 
     def create(
         self, values: Mapping[str, Any] | Record, *, form: Form = "python", row: int | None = None
@@ -54,7 +54,8 @@ class RecordParser:
         """Every field but the system's, declared ones first, normalised: defaults where nothing is given, else None.
 
         ``values`` may be a draft, whatever the form. An empty or blank cell of a text counts as not given; None that
-        is given means none, also where there is a default.
+        is given means none, also where there is a default; where that is no choice (a declared field with a default,
+        a required custom one) it is refused.
 
         Raises InvalidRecord with all problems, each placed at its field and ``row``: ``unknown_field``, ``read_only``,
         ``required`` (also for text of nothing but white space), and what the types raise.
@@ -155,6 +156,11 @@ def _cell_parser(field_type: FieldType) -> _Parse:
         return parse_text(cell)
 
     return parse
+
+
+def _needs_text(field: Field) -> bool:
+    """Whether white space is no value of a required field; where it is the default, it is one."""
+    return field.type.parts[0].kind is Kind.TEXT and (field.default is None or not _is_blank(field.default))
 
 
 def _is_blank(cell: Any) -> bool:

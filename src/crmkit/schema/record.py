@@ -7,8 +7,8 @@
         name: str = field(Text(max_length=200))
         amount: Money | None = field(types.Money(), default=None)
 
-A field without a default is required. From the declaration come the table, the history table, JSON Schema, query and
-permission fields; nothing about a noun is written down twice.
+A field without a default is required; one with another default than None is never None. From the declaration come the
+table, the history table, JSON Schema, query and permission fields; nothing about a noun is written down twice.
 """
 
 from collections.abc import Callable, Mapping
@@ -45,6 +45,7 @@ def field(
 ) -> Any:
     """A field of a declared record type; without ``default`` it is required.
 
+    One with a default may be left out, but only where that is None may it be None: its annotation says so as well.
     ``label`` is English, or a mapping of languages to labels. ``unique`` holds within the tenant, by the type's
     compare part. ``sensitive`` fields need the action ``see_sensitive``. ``check`` is a condition in text form that
     every record must meet when it is written; one that is unknown for want of a value passes.
@@ -168,8 +169,7 @@ def _declared_field(attribute: "attrs.Attribute[Any]") -> Field:
         )
     key = checked_key(attribute.name)
     type_, options = attribute.metadata[_SPEC]
-    required = attribute.default is attrs.NOTHING
-    default = None if required else attribute.default
+    default = None if attribute.default is attrs.NOTHING else attribute.default
     if default is not None:
         try:
             default = type_.parse(default)
@@ -177,6 +177,8 @@ def _declared_field(attribute: "attrs.Attribute[Any]") -> Field:
             raise InvalidDefinition(
                 f"the default of {attribute.name}: {error}", code="bad_default", field=attribute.name
             ) from error
+    # Only what may be None by itself may be made None: its annotation says so.
+    required = attribute.default is not None
     return Field(key, type_, required=required, default=default, **options)
 
 

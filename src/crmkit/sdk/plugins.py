@@ -140,15 +140,24 @@ def _items(plugin: str, hook: str, given: Any) -> tuple[Any, ...]:
 
 
 def checked_answers(plugin: str, changes: Sequence[Change], answer: Any) -> tuple[Change | Veto, ...]:
-    """What a plugin answered to these changes. Raises PluginError for anything but changes and vetoes of theirs."""
+    """What a plugin answered to these changes.
+
+    Raises PluginError for anything but changes and vetoes of theirs, and for two amendments of one: each tells of all
+    fields, so that of both together nobody can say what is meant.
+    """
     hook = "crmkit_before_change"
     answers = _items(plugin, hook, answer)
     rows = {change.row for change in changes}
+    amended: set[int] = set()
     for given in answers:
         if not isinstance(given, Change | Veto):
             raise blamed(plugin, hook, TypeError(f"{shown(given)} is neither a change nor a veto"))
         if given.row not in rows:
             raise blamed(plugin, hook, LookupError(f"row {given.row} is none of the batch"))
+        if isinstance(given, Change):
+            if given.row in amended:
+                raise blamed(plugin, hook, ValueError(f"row {given.row} is amended twice: amend the amended change"))
+            amended.add(given.row)
     return answers
 
 

@@ -58,7 +58,8 @@ class Changeset:
 @attrs.frozen
 class Touched:
     """A record a changeset touched: the version it left (None if it deleted the record) and the one it found (None if
-    it created it). ``ended`` is the last version of one it deleted, perhaps made by itself.
+    it created it), with no other changeset's in between. ``ended`` is the last version of one it deleted, perhaps made
+    by itself.
     """
 
     type_key: str
@@ -155,7 +156,10 @@ class Changesets:
     def touched(
         self, unit: Unit, changeset_id: UUID, wanted: Callable[[str], bool] = lambda _: True
     ) -> Iterator[Touched]:
-        """The records a changeset touched, by type in the schema's order and by id, of the declared types wanted."""
+        """The records a changeset touched, by type in the schema's order and by id, of the declared types wanted.
+
+        A record that another changeset changed in between is there once for each stretch, the earliest first.
+        """
         for record_type in self.tables.declared:
             type_key = record_type.key
             if not wanted(type_key):
@@ -196,9 +200,11 @@ class Changesets:
             by_id.setdefault(row[0], []).append(row)
         id_out = self.codec.id_out
         for raw, versions in by_id.items():
-            before, after, ended = _between(versions)
-            if before is not None or after is not None:
-                yield Touched(versions[0][1] or type_key, id_out(raw), before, after, ended)
+            for stretch in _stretches(versions):
+                (_, kind, first, made, _), (_, _, last, _, superseded) = stretch[0], stretch[-1]
+                if not (made and superseded):
+                    ends = (None, last) if superseded else (last, None)
+                    yield Touched(kind or type_key, id_out(raw), None if made else first, *ends)
 
     def _read(self, unit: Unit, what: Hashable, condition: Any, **values: Any) -> list[Changeset]:
         table = self.tables.system.changeset
@@ -222,22 +228,19 @@ class Changesets:
         return self.shelf.get(("changeset", what), lambda: self.database.prepare(make()))
 
 
-def _between(versions: list[tuple[Any, ...]]) -> tuple[int | None, int | None, int | None]:
-    """The version a changeset found of a record, the one it left, and the last one if it deleted the record; none of
-    them for a record that it created and deleted.
+def _stretches(versions: list[tuple[Any, ...]]) -> list[list[tuple[Any, ...]]]:
+    """The versions of one record that follow on each other through the changeset alone, in their order.
+
+    It is one stretch, unless sessions that are joined to one connection, one inside the other, both changed the record.
     """
-    before: int | None = None
-    after: int | None = None
-    last: int | None = None
-    deleted = 0
-    for _, _, version, made, superseded in versions:
-        if last is None or version > last:
-            last, deleted = version, superseded
-        if made:
-            after = version if after is None or version > after else after
-        elif superseded:
-            before = version if before is None or version > before else before
-    return (before, None, last) if deleted else (before, after, None)
+    found: list[list[tuple[Any, ...]]] = []
+    for row in sorted(versions):
+        _, _, _, made, _ = row
+        if found and made and found[-1][-1][4]:
+            found[-1].append(row)
+        else:
+            found.append([row])
+    return found
 
 
 def _extent(tables: Tables) -> Any:

@@ -86,7 +86,7 @@ class Database:
     def open(self, on: "Connection | Session | scoped_session[Session] | None" = None) -> Unit:
         """A unit of work, on a connection of its own or joined to a host's Connection or Session.
 
-        Raises Unavailable when the database cannot be reached.
+        Raises Unavailable when the database cannot be reached, StorageError when its file is none or cannot be opened.
         """
         if on is not None:
             return self._unit(self._connection_of(on), owns=False)
@@ -123,7 +123,7 @@ class Database:
         try:
             return self.engine.connect()
         except SQLAlchemyError as error:
-            raise translate(error, self.tables) from error
+            raise translate(error, self.tables, self._url) from error
 
     def _shared_connection(self, gate: Gate) -> Connection:
         with gate.turn(self):

@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
+from sqlalchemy import URL
 from sqlalchemy.exc import DBAPIError, PendingRollbackError, ResourceClosedError, TimeoutError
 
 from crmkit.errors import (
@@ -37,7 +38,9 @@ _SQLITE = (
     ("overflow", re.compile(r"integer overflow")),
     ("ended", re.compile(r"no such savepoint")),
     ("locked", re.compile(r"is locked|locking protocol|interrupted")),
-    ("unreachable", re.compile(r"unable to open|disk I/O error|disk is full|readonly|not a database|closed database")),
+    ("cannot_open", re.compile(r"unable to open")),
+    ("not_a_database", re.compile(r"not a database")),
+    ("unreachable", re.compile(r"disk I/O error|disk is full|readonly|closed database")),
 )
 """SQLite tells what happened by words alone."""
 
@@ -64,14 +67,21 @@ _UNAVAILABLE = {
     "timeout": "no connection to the database became free in time",
 }
 
+_UNUSABLE = {
+    "cannot_open": ("the database's file cannot be opened", "its folder must be there, and it must be a file of yours"),
+    "not_a_database": ("the file is no SQLite database", "give the path of one, or of a file that is not there yet"),
+}
+"""What stays as it is however often it is tried."""
 
-def translate(error: Exception, tables: "Tables | None" = None) -> CrmkitError:
+
+def translate(error: Exception, tables: "Tables | None" = None, url: URL | None = None) -> CrmkitError:
     """The crmkit error for what SQLAlchemy or a driver raised; raise it ``from`` the other.
 
     Duplicate (``duplicate``) names the fields of the unique constraint, InvalidRecord (``reference``, ``required``,
     ``too_long``) the field, as far as the database says which and ``tables`` knows it. InvalidQuery (``overflow``):
     a sum left 64 bits. NotMigrated: a table or column is missing. Unavailable: the work can be tried again. UsageError
-    (``transaction_ended``): the host ended its transaction too early. Anything else is a StorageError.
+    (``transaction_ended``): the host ended its transaction too early. Anything else is a StorageError, of which
+    ``cannot_open`` and ``not_a_database`` name the file in ``url``.
     """
     if isinstance(error, TimeoutError):
         return Unavailable(_UNAVAILABLE["timeout"], code="timeout", hint=_AGAIN)
@@ -99,6 +109,10 @@ def translate(error: Exception, tables: "Tables | None" = None) -> CrmkitError:
         return NotMigrated("the database lacks a table or column of this release", hint="run crmkit migrate")
     if kind in _UNAVAILABLE:
         return Unavailable(_UNAVAILABLE[kind], code=kind, hint=_AGAIN)
+    if kind in _UNUSABLE:
+        message, hint = _UNUSABLE[kind]
+        file = url.database if url is not None else None
+        return StorageError(message, code=kind, hint=f"{file}: {hint}" if file else hint)
     return StorageError(f"the database reported {type(cause).__name__}", hint="the cause of this error has its words")
 
 

@@ -439,7 +439,7 @@ class Unit:
         if isinstance(error, StatementError):
             # The error becomes the cause of ours: a logged traceback must not show what the records hold.
             error.hide_parameters = True
-        return translate(error, self._tables)
+        return translate(error, self._tables, self._connection.engine.url)
 
     def _invalidate_if_lost(self, error: Exception) -> None:
         """SQLAlchemy does so itself with errors that it has seen; a lost connection must not go back to its pool."""

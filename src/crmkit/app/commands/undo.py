@@ -17,6 +17,7 @@ from crmkit.errors import InputError, Problem
 from crmkit.history import History, RecordChange, UndoEntry, UndoResult, UndoStep, plan_undo
 from crmkit.records import BASE_OBJECT
 from crmkit.sdk.command import Command, command
+from crmkit.store.changesets import Touched
 
 __all__ = ["Undo"]
 
@@ -163,9 +164,7 @@ def _plan(
         key for key, (made, ended) in extent.items() if made == ended == len(sets[key].fields if key in sets else ())
     }
     touched = history.touched(changeset_id, lambda key: wanted(key) and key not in read)
-    single = {
-        key: [t for t in found if key not in sets or t.id not in sets[key].fields] for key, found in touched.items()
-    }
+    single = {key: _besides(found, sets[key]) if key in sets else found for key, found in touched.items()}
     # What one did oneself one knows; to set back what others changed is to show what was.
     known = me.policy.unlimited or me.changesets.get(me.unit, changeset_id).actor_id == me.actor.id
     for change, current in history.beside(single, me.system_reader):
@@ -202,6 +201,12 @@ def _sets(me: Any, changeset_id: UUID, extent: Mapping[str, tuple[int, int]]) ->
     updated = [key for key, (made, ended) in extent.items() if made and ended and key in me.schema.types]
     found = {key: together(me.writes(), key, changeset_id) for key in updated}
     return {key: records for key, records in found.items() if records is not None}
+
+
+def _besides(touched: Sequence[Touched], found: Together) -> list[Touched]:
+    """What is not set back at once: other records, and what was done to one of them before another changeset's part."""
+    last = {t.id: t for t in touched}
+    return [t for t in touched if t.id not in found.fields or last[t.id] is not t]
 
 
 def _set_back(found: Together) -> Iterator[UndoEntry]:

@@ -18,9 +18,9 @@ class ChangeHooks:
 
         Fires inside the transaction, once for each batch of one record type, after authorisation and parsing. Return
         None for no opinion, or a sequence of amended changes (``change.amended(...)``) and vetoes; changes that are not
-        mentioned stay as they are. Amended values are validated again. An exception is a PluginError that names the
-        plugin and refuses the whole batch. A delete that references keep comes again in a later batch of the same verb,
-        once the others have gone.
+        mentioned stay as they are. A change is amended once: what is amended further is the amended one. Amended values
+        are validated again. An exception is a PluginError that names the plugin and refuses the whole batch. A delete
+        that references keep comes again in a later batch of the same verb, once the others have gone.
         """
         raise AssertionError
 

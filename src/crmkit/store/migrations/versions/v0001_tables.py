@@ -52,43 +52,43 @@ _RECORDS: tuple[tuple[str, str, str, tuple[tuple[str, str, str], ...]], ...] = (
         "crm_custom_field",
         "crm_custom_field_history",
         (
-            "on! on_key key! key_key type! type_key options:json labels:json required:integer default:json "
-            "unique:integer indexed:integer sensitive:integer check check_key column! column_key slot slot_key "
+            "on! on_key key! key_key type! type_key options:json labels:json required:integer! default:json "
+            "unique:integer! indexed:integer! sensitive:integer! check check_key column! column_key slot slot_key "
             "unique_slot unique_slot_key"
         ),
         (),
     ),
     ("crm_custom_object", "crm_custom_object_history", ("key! key_key plural! plural_key label! label_key"), ()),
-    ("crm_pipeline", "crm_pipeline_history", ("name! name_key loss_reasons:json strict:integer SLOTS"), ()),
+    ("crm_pipeline", "crm_pipeline_history", ("name! name_key loss_reasons:json strict:integer! SLOTS"), ()),
     (
         "crm_product",
         "crm_product_history",
-        ("name! name_key family family_key price:integer price_currency active:integer SLOTS"),
+        ("name! name_key family family_key price:integer price_currency active:integer! SLOTS"),
         (),
     ),
     ("crm_role", "crm_role_history", ("name! name_key description description_key SLOTS"), ()),
-    ("crm_tag", "crm_tag_history", ("name! name_key group group_key listed:integer SLOTS"), ()),
+    ("crm_tag", "crm_tag_history", ("name! name_key group group_key listed:integer! SLOTS"), ()),
     (
         "crm_team",
         "crm_team_history",
         ("name! name_key parent:id SLOTS"),
         (("fk_crm_team_parent", "parent", "crm_team"),),
     ),
-    ("crm_user", "crm_user_history", ("email! email_key name! name_key active:integer SLOTS"), ()),
+    ("crm_user", "crm_user_history", ("email! email_key name! name_key active:integer! SLOTS"), ()),
     (
         "crm_account",
         "crm_account_history",
         (
             "name! name_key industry industry_key website website_key phone address:json parent:id "
             "annual_revenue:integer annual_revenue_currency headcount:integer description description_key "
-            "lifecycle lifecycle_reason lifecycle_reason_key owner:id SLOTS"
+            "lifecycle! lifecycle_reason lifecycle_reason_key owner:id SLOTS"
         ),
         (("fk_crm_account_owner", "owner", "crm_user"), ("fk_crm_account_parent", "parent", "crm_account")),
     ),
     (
         "crm_grant",
         "crm_grant_history",
-        ("role:id! on! on_key action! action_key scope where:json fields:json effect"),
+        ("role:id! on! on_key action! action_key scope! where:json fields:json effect!"),
         (("fk_crm_grant_role", "role", "crm_role"),),
     ),
     (
@@ -96,7 +96,7 @@ _RECORDS: tuple[tuple[str, str, str, tuple[tuple[str, str, str], ...]], ...] = (
         "crm_lead_history",
         (
             "name:json! name_key company company_key title title_key email email_key phone source source_key "
-            "status notes notes_key owner:id SLOTS"
+            "status! notes notes_key owner:id SLOTS"
         ),
         (("fk_crm_lead_owner", "owner", "crm_user"),),
     ),
@@ -116,7 +116,7 @@ _RECORDS: tuple[tuple[str, str, str, tuple[tuple[str, str, str], ...]], ...] = (
         "crm_segment",
         "crm_segment_history",
         (
-            "name! name_key on! on_key where:json! kind watched:integer roll:id basis:json task_on_enter "
+            "name! name_key on! on_key where:json! kind! watched:integer! roll:id basis:json task_on_enter "
             "task_on_enter_key owner:id SLOTS"
         ),
         (("fk_crm_segment_owner", "owner", "crm_user"), ("fk_crm_segment_roll", "roll", "crm_tag")),
@@ -124,22 +124,22 @@ _RECORDS: tuple[tuple[str, str, str, tuple[tuple[str, str, str], ...]], ...] = (
     (
         "crm_share",
         "crm_share_history",
-        ("record_type! record_type_key record:id! user:id team:id level reason! reason_key expires_at:integer"),
+        ("record_type! record_type_key record:id! user:id team:id level! reason! reason_key expires_at:integer"),
         (("fk_crm_share_team", "team", "crm_team"), ("fk_crm_share_user", "user", "crm_user")),
     ),
     (
         "crm_stage",
         "crm_stage_history",
         (
-            "pipeline:id! name! name_key position:integer! kind probability:integer forecast_category "
-            "idle_days:integer required_fields:json active:integer SLOTS"
+            "pipeline:id! name! name_key position:integer! kind! probability:integer forecast_category "
+            "idle_days:integer required_fields:json active:integer! SLOTS"
         ),
         (("fk_crm_stage_pipeline", "pipeline", "crm_pipeline"),),
     ),
     (
         "crm_tagging",
         "crm_tagging_history",
-        ("tag:id! record_type! record_type_key record:id! origin expires_at:integer"),
+        ("tag:id! record_type! record_type_key record:id! origin! expires_at:integer"),
         (("fk_crm_tagging_tag", "tag", "crm_tag"),),
     ),
     (
@@ -153,7 +153,7 @@ _RECORDS: tuple[tuple[str, str, str, tuple[tuple[str, str, str], ...]], ...] = (
         "crm_contact_history",
         (
             "name:json! name_key email email_key phone title title_key account:id address:json "
-            "do_not_contact:integer owner:id SLOTS"
+            "do_not_contact:integer! owner:id SLOTS"
         ),
         (("fk_crm_contact_account", "account", "crm_account"), ("fk_crm_contact_owner", "owner", "crm_user")),
     ),
@@ -179,7 +179,7 @@ _RECORDS: tuple[tuple[str, str, str, tuple[tuple[str, str, str], ...]], ...] = (
         "crm_deal",
         "crm_deal_history",
         (
-            "name! name_key account:id contact:id product:id pipeline:id stage:id stage_since:integer outcome "
+            "name! name_key account:id contact:id product:id pipeline:id stage:id stage_since:integer outcome! "
             "amount:integer amount_currency probability:integer manual_probability:integer forecast_category "
             "manual_category expected_close:integer closed_on:integer loss_reason loss_reason_key owner:id "
             "credited_to:id SLOTS"
@@ -199,7 +199,7 @@ _RECORDS: tuple[tuple[str, str, str, tuple[tuple[str, str, str], ...]], ...] = (
         "crm_activity_history",
         (
             "kind! subject! subject_key at:integer due_at:integer done_at:integer body body_key direction "
-            "automatic:integer account:id contact:id deal:id lead:id owner:id SLOTS"
+            "automatic:integer! account:id contact:id deal:id lead:id owner:id SLOTS"
         ),
         (
             ("fk_crm_activity_account", "account", "crm_account"),
