@@ -667,6 +667,17 @@ def test_the_last_contact_of_a_deal_is_one_instant_wherever_it_is_asked_for(crm:
         assert [d.name for d in me.segments.under_followed(euro, days=3)] == ["旁"]
 
 
+def test_a_contact_is_not_done_before_its_time(crm: CRM, clock: FakeClock) -> None:
+    with crm.session(ADMIN) as me:
+        deal = me.deals.create(name="d", amount=Money(1, "EUR"))
+        next_year = clock.now() + timedelta(days=400)
+        me.activities.create(kind="call", subject="a slip in the year", deal=deal, done_at=next_year)
+        assert contacts(me) == {"d": (None, None)}
+    clock.move(days=401)
+    with crm.session(ADMIN) as me:
+        assert (contacts(me), me.deals.clocks(deal).last_contact) == ({}, next_year)
+
+
 def contacts(me: Any) -> dict[str, tuple[datetime | None, datetime | None]]:
     """The last contact of each deal, by its clocks and on the worklist."""
     listed = me.segments.worklist(Money(1, "EUR"), days=1)

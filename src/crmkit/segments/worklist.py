@@ -8,7 +8,7 @@ import attrs
 
 from crmkit.errors import InvalidQuery, InvalidValue
 from crmkit.query import Expr, F, days_ago, now
-from crmkit.query.nodes import all_of
+from crmkit.query.nodes import Path, all_of
 from crmkit.records import Deal
 from crmkit.segments.rfm import valued_in
 from crmkit.values import Money
@@ -45,11 +45,12 @@ def contacted(days: int | None = None) -> Expr:
     It happened when it was done, or else, unless it is still due, when it says (:func:`contact_instant`). With
     ``days``, within that many calendar days.
     """
-    done = F.done_at.not_null() if days is None else F.done_at >= days_ago(days)
-    noted = all_of((F.done_at.is_null(), F.due_at.is_null(), F.at <= now))
-    if days is not None:
-        noted = all_of((noted, F.at >= days_ago(days)))
-    return all_of((F.kind.is_in(CONTACTS), F.automatic == False, done | noted))  # noqa: E712 - a condition
+    noted = all_of((F.done_at.is_null(), F.due_at.is_null(), _past(F.at, days)))
+    return all_of((F.kind.is_in(CONTACTS), F.automatic == False, _past(F.done_at, days) | noted))  # noqa: E712 - a condition
+
+
+def _past(instant: Path, days: int | None) -> Expr:
+    return instant <= now if days is None else all_of((instant <= now, instant >= days_ago(days)))
 
 
 def contact_instant(activity: Any) -> datetime | None:

@@ -17,5 +17,5 @@ class CompleteActivity(Command[Activity]):
     at: datetime | None = None
 
     def run(self, me: Any) -> Activity:
-        done: Activity = me.activities.update(self.activity, done_at=self.at or me.crm.clock.now())
+        done: Activity = me.activities.update(self.activity, done_at=self.at or me.now)
         return done
