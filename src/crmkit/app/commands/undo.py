@@ -176,8 +176,8 @@ def _plan(
             planned.append(found)
     planned = list(_with_their_deals(_unless_used(me, history, changeset_id, planned)))
     kept = [
-        UndoEntry(p.change.type_key, p.change.id, p.step.kept, p.step.reason or "edited since")
-        for p in planned
+        UndoEntry(p.change.type_key, p.change.id, fields, p.step.reason or "edited since")
+        for p, fields in _not_set_back(planned, sets)
         if p.step.action == "keep" or p.step.kept
     ]
     return [p for p in planned if p.step.action != "keep"], kept, sets
@@ -192,6 +192,19 @@ def _but(planned: _Planned, keys: frozenset[str] | None) -> _Planned | None:
     if values or step.kept:
         return attrs.evolve(planned, step=attrs.evolve(step, action="update" if values else "keep", values=values))
     return None
+
+
+def _not_set_back(
+    planned: Sequence[_Planned], sets: Mapping[str, Together]
+) -> Iterator[tuple[_Planned, tuple[str, ...]]]:
+    """The steps with the fields they keep: of a record that the changeset made and changed again after another one did,
+    those that differ now because of others.
+    """
+    back = {p.change.id: p.step.values for p in planned if p.step.action == "update"}
+    for p in planned:
+        at_once: Mapping[Any, Any] = sets[p.change.type_key].fields if p.change.type_key in sets else _NOTHING
+        own = {*back.get(p.change.id, ()), *at_once.get(p.change.id, ())} if p.change.kind == "create" else ()
+        yield p, tuple(key for key in p.step.kept if key not in own)
 
 
 def _sets(me: Any, changeset_id: UUID, extent: Mapping[str, tuple[int, int]]) -> dict[str, Together]:
