@@ -50,11 +50,11 @@ class Case:
     change: Callable[[Any, World], Any]
 
 
-def products(me: Any, w: World, *names: str) -> None:
+def products(me: Any, w: World, *names: str) -> Any:
     w.update({name: me.products.create(name=name).id for name in names})
 
 
-def renamed(me: Any, w: World, **names: str) -> None:
+def renamed(me: Any, w: World, **names: str) -> Any:
     """Products in this order, by the names they had first."""
     for first, name in names.items():
         me.products.update(w[first.rstrip("_")], name=name)
@@ -93,7 +93,7 @@ def replaced_in_use(me: Any, w: World) -> None:
     me.products.update(new.id, name="p")
 
 
-def backwards(me: Any, w: World) -> None:
+def backwards(me: Any, w: World) -> Any:
     me.objects.add("jet", plural="jets", label="机")
     me.fields.add("account", "jet", Reference("jet", back="users"))
     me.fields.add("account", "main", Reference("contact", back="main_of"))
@@ -103,7 +103,7 @@ def jets(me: Any, w: World) -> None:
     me.accounts.create(name="甲", jet=me.jets.create(name="J"))
 
 
-def mutual(me: Any, w: World) -> None:
+def mutual(me: Any, w: World) -> Any:
     w["account"] = me.accounts.create(name="甲").id
     w["contact"] = me.contacts.create(name="王 丽", account=w["account"]).id
     me.accounts.update(w["account"], main=w["contact"])

@@ -136,14 +136,17 @@ def _plan(
     single = {key: _besides(found, sets[key]) if key in sets else found for key, found in touched.items()}
     # What one did oneself one knows; to set back what others changed is to show what was.
     known = me.policy.unlimited or me.changesets.get(me.unit, changeset_id).actor_id == me.actor.id
+    placed: set[UUID] = set()
     for change, current in history.beside(single, me.system_reader):
+        if change.type_key == "deal" and _is_back(change, current):
+            placed.add(change.id)
         may_know = (
             known or change.before is None or me.judge.allows(change.type_key, "history", current or change.before)
         )
         found = _in_sight(me, change, current, definitions.gone, may_know=may_know)
         if found is not None and (found := _but(found, definitions.required.get(change.type_key))) is not None:
             planned.append(found)
-    planned = list(_with_their_deals(_unless_used(me, history, changeset_id, planned)))
+    planned = list(_with_their_deals(_unless_used(me, history, changeset_id, planned), placed))
     kept = [
         UndoEntry(p.change.type_key, p.change.id, p.step.kept, p.step.reason or "edited since")
         for p in planned
@@ -212,15 +215,29 @@ def _kept(planned: Planned) -> UndoStep:
     return UndoStep("keep", kept=kept, reason="others have used it since")
 
 
-def _with_their_deals(planned: list[Planned]) -> Iterator[Planned]:
-    """Where a deal has been is taken back with where it is, or not at all."""
+def _is_back(change: RecordChange, current: Any) -> bool:
+    """Whether a deal is where it was before and after; in between, it may have been elsewhere."""
+    before, after = change.before, change.after
+    stood = before is not None and after is not None and current is not None
+    return stood and all(before[key] == after[key] == current[key] for key in PLACE)  # type: ignore[index]
+
+
+def _with_their_deals(planned: list[Planned], placed: set[UUID]) -> Iterator[Planned]:
+    """Where a deal has been is taken back with where it is, or not at all; where it is ``placed`` as it was already, if
+    nobody has changed any of it.
+    """
     moved = {p.change.id for p in planned if p.change.type_key == "deal" and _moves(p)}
+    been = [p for p in planned if p.change.type_key == "stage_interval"]
+    moved |= placed - {_deal(p) for p in been if p.step.action == "keep"}
     for p in planned:
-        if p.change.type_key == "stage_interval":
-            row: Any = p.change.after or p.change.before
-            if row.deal not in moved:
-                p = attrs.evolve(p, step=UndoStep("keep", reason="the deal was moved since"))
+        if p.change.type_key == "stage_interval" and _deal(p) not in moved:
+            p = attrs.evolve(p, step=UndoStep("keep", reason="the deal was moved since"))
         yield p
+
+
+def _deal(planned: Planned) -> UUID:
+    row: Any = planned.change.after or planned.change.before
+    return row.deal  # type: ignore[no-any-return]
 
 
 def _moves(planned: Planned) -> bool:
