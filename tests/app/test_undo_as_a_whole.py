@@ -9,12 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crmkit import CRM
+from crmkit import CRM, F
 from crmkit.app.references import targets_first
+from crmkit.query import in_segment
 from crmkit.schema.types import Reference
 from crmkit.sdk import Change, Veto, hookimpl
 from tests.nerves.snapshots import broken, digest, snapshot
-from tests.staff import ADMIN
+from tests.staff import ADMIN, hire
 from tests.undoing import told
 
 State = dict[UUID, tuple[str, dict[str, Any]]]
@@ -263,6 +264,75 @@ def test_the_number_of_statements_does_not_depend_on_how_deep_a_tree_is(crm: CRM
             sent.append(me.unit.sent - before)
         assert (len(result.reverted), result.refused) == (depth + 1, ())
     assert sent[1] <= sent[0]
+
+
+# --------------------------------------------------------------------------------------------- what belongs together
+
+
+def made(crm: CRM, do: Callable[[Any], Any], who: str = ADMIN) -> UUID:
+    with crm.session(who) as me:
+        do(me)
+    assert me.changeset_id is not None
+    return me.changeset_id
+
+
+def buckets(result: Any) -> dict[str, list[str]]:
+    return {name: sorted(e.type_key for e in getattr(result, name)) for name in ("reverted", "kept", "refused")}
+
+
+@pytest.mark.parametrize("why", ["a right", "a reference"])
+def test_where_a_deal_has_been_and_whose_it_is_stays_with_a_deal_that_cannot_go(crm: CRM, why: str) -> None:
+    hire(crm, "bo@x.example", "rep")
+
+    def deal(me: Any) -> None:
+        me.deals.split(me.deals.create(name="单"), {me.actor.id: 100})
+        me.accounts.create(name="甲")
+
+    changeset = made(crm, deal, "bo@x.example" if why == "a right" else ADMIN)
+    if why == "a reference":
+        made(crm, lambda me: me.activities.create(kind="call", subject="x", deal=me.deals.one(name="单")))
+    with crm.session("bo@x.example" if why == "a right" else ADMIN) as me:
+        told = buckets(me.undo(changeset))
+    gone = [] if why == "a right" else ["account"]
+    refused = ["account", "deal", "deal_split", "stage_interval"] if why == "a right" else sorted(LINKED)
+    assert told == {"reverted": gone, "kept": [], "refused": refused}
+    with crm.session(ADMIN) as me:
+        assert (me.records("deal_split").count(), me.records("stage_interval").count()) == (1, 1)
+        assert list(me.metrics().faults()) == []
+
+
+LINKED = ("deal", "deal_split", "stage_interval")
+
+
+def test_what_was_made_with_a_record_stays_with_it_and_what_that_needs_too(crm: CRM) -> None:
+    made(crm, lambda me: me.accounts.create(name="旧"))
+
+    def three(me: Any) -> None:
+        for name in ("甲", "乙"):
+            account = me.accounts.create(name=name)
+            me.accounts.share(account, "r", user=me.actor.id)
+            me.accounts.tag(account, "金")
+        me.accounts.tag(me.accounts.one(name="旧"), "银")
+
+    changeset = made(crm, three)
+    made(crm, lambda me: me.accounts.update(me.accounts.one(name="甲"), industry="钢"))
+    with crm.session(ADMIN) as me:
+        told = buckets(me.undo(changeset))
+        assert told["kept"] == ["account", "share", "tag", "tagging"]
+        assert (told["reverted"], told["refused"]) == (["account", "share", "tag", "tagging", "tagging"], [])
+        assert [account.name for account in me.accounts.where(F.tags.has("金"))] == ["甲"]
+        assert me.records("share").count() == 1
+        assert dangling(me) == []
+
+
+def test_a_list_that_a_segment_names_keeps_its_members(crm: CRM) -> None:
+    made(crm, lambda me: me.accounts.create_many({"name": f"甲 {n}"} for n in range(3)))
+    changeset = made(crm, lambda me: me.segments.snapshot("Q4", of=me.accounts.where()))
+    made(crm, lambda me: me.segments.create(name="late", on="account", where=in_segment("Q4")))
+    with crm.session(ADMIN) as me:
+        told = buckets(me.undo(changeset))
+        assert told == {"reverted": [], "kept": [], "refused": ["segment", "tag", *["tagging"] * 3]}
+        assert me.segments.size("Q4") == 3
 
 
 @pytest.mark.law

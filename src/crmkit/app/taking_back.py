@@ -11,17 +11,16 @@ from uuid import UUID
 
 import attrs
 
-from crmkit.app.belonging import PLACE
 from crmkit.app.loading import SCHEMA_TYPES
 from crmkit.app.making_way import Holder, holders, set_aside
 from crmkit.app.outcomes import Tally
 from crmkit.app.planned import Buckets, Planned, by_type
 from crmkit.app.references import AtOnce
 from crmkit.app.setting_back import Together
+from crmkit.app.standing import riders, standing
 from crmkit.app.writing import WritePath
 from crmkit.errors import InputError, Problem
 from crmkit.history import UndoEntry
-from crmkit.schema.types import Reference
 
 __all__ = ["take_back"]
 
@@ -36,9 +35,9 @@ def take_back(me: Any, planned: Sequence[Planned], sets: Mapping[str, Together],
     """Does the steps, and says what came of each."""
     refused: dict[UUID, Problems] = {}
     way = holders(me, planned)
-    standing = _standing(planned, way)
+    together = standing(me, planned, way)
     while True:
-        attempt = _Attempt.of(me, planned, sets, refused, way, standing)
+        attempt = _Attempt.of(me, planned, sets, refused, way, together)
         try:
             with me.doing(_VERB):
                 attempt.run()
@@ -91,7 +90,7 @@ class _Attempt:
         way = [holder for holder in way if holder.planned.id not in refused and holder.heirs - refused.keys()]
         coming = {key: {p.id for p in found if p.step.action == "create"} for key, found in by_type(steps).items()}
         at_once = AtOnce(coming, {p.id for p in steps if p.step.action == "delete"})
-        return cls(me, steps, sets, dict(refused), way, standing, _riders(me, steps), at_once)
+        return cls(me, steps, sets, dict(refused), way, standing, riders(me, steps), at_once)
 
     def run(self) -> None:
         self._make_way()
@@ -198,38 +197,3 @@ class _Attempt:
 _ALONE: Problems = (
     Problem("not_alone", "it stays as it is together with another record", hint="see why that was refused"),
 )
-
-
-def _standing(planned: Sequence[Planned], way: Sequence[Holder]) -> dict[UUID, set[UUID]]:
-    """What stands or falls together: a deal's shares, where it has been and where it is, and what took the place of
-    something with that.
-    """
-    found: dict[UUID, set[UUID]] = {}
-    moved = {p.id for p in planned if p.change.type_key == "deal" and PLACE & p.step.values.keys()}
-    shares: dict[UUID, set[UUID]] = {}
-    for p in planned:
-        if p.change.type_key in ("stage_interval", "deal_split"):
-            row: Any = p.current or p.change.before
-            if p.change.type_key == "deal_split":
-                found[p.id] = shares.setdefault(row.deal, set())
-                found[p.id].add(p.id)
-            elif row.deal in moved:
-                found[p.id] = {row.deal}
-    for holder in way:
-        if holder.planned.step.action == "delete":
-            found[holder.planned.id] = found.get(holder.planned.id, set()) | holder.heirs
-    return found
-
-
-def _riders(me: Any, steps: Sequence[Planned]) -> dict[UUID, set[UUID]]:
-    going = [p for p in steps if p.step.action == "delete"]
-    ids = {p.id for p in going}
-    found: dict[UUID, set[UUID]] = {}
-    for type_key, links in by_type(going).items():
-        record_type = me.type_of(type_key)
-        if record_type.link:
-            leading = [f.key for f in record_type.fields if isinstance(f.type, Reference) and not f.type.holds]
-            for p in links:
-                if owners := {p.current[key] for key in leading} & ids:
-                    found[p.id] = owners
-    return found

@@ -1,6 +1,6 @@
 """Take a changeset back, keeping what others did since."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -12,6 +12,7 @@ from crmkit.app.meanwhile import hold_definitions
 from crmkit.app.planned import Buckets, Planned
 from crmkit.app.references import Referrers
 from crmkit.app.setting_back import DECIDING, Together, together
+from crmkit.app.standing import is_back, kept_together
 from crmkit.app.taking_back import take_back
 from crmkit.app.used_definitions import PLACING, used_definitions
 from crmkit.history import History, RecordChange, UndoEntry, UndoResult, UndoStep, plan_undo
@@ -138,7 +139,7 @@ def _plan(
     known = me.policy.unlimited or me.changesets.get(me.unit, changeset_id).actor_id == me.actor.id
     placed: set[UUID] = set()
     for change, current in history.beside(single, me.system_reader):
-        if change.type_key == "deal" and _is_back(change, current):
+        if change.type_key == "deal" and is_back(change, current):
             placed.add(change.id)
         may_know = (
             known or change.before is None or me.judge.allows(change.type_key, "history", current or change.before)
@@ -146,7 +147,7 @@ def _plan(
         found = _in_sight(me, change, current, definitions.gone, may_know=may_know)
         if found is not None and (found := _but(found, definitions.required.get(change.type_key))) is not None:
             planned.append(found)
-    planned = list(_with_their_deals(_unless_used(me, history, changeset_id, planned), placed))
+    planned = kept_together(me, _unless_used(me, history, changeset_id, planned), placed)
     kept = [
         UndoEntry(p.change.type_key, p.change.id, p.step.kept, p.step.reason or "edited since")
         for p in planned
@@ -213,35 +214,6 @@ def _placed_anew(planned: Planned) -> bool:
 def _kept(planned: Planned) -> UndoStep:
     kept = (*planned.step.values, *planned.step.kept)
     return UndoStep("keep", kept=kept, reason="others have used it since")
-
-
-def _is_back(change: RecordChange, current: Any) -> bool:
-    """Whether a deal is where it was before and after; in between, it may have been elsewhere."""
-    before, after = change.before, change.after
-    stood = before is not None and after is not None and current is not None
-    return stood and all(before[key] == after[key] == current[key] for key in PLACE)  # type: ignore[index]
-
-
-def _with_their_deals(planned: list[Planned], placed: set[UUID]) -> Iterator[Planned]:
-    """Where a deal has been is taken back with where it is, or not at all; where it is ``placed`` as it was already, if
-    nobody has changed any of it.
-    """
-    moved = {p.change.id for p in planned if p.change.type_key == "deal" and _moves(p)}
-    been = [p for p in planned if p.change.type_key == "stage_interval"]
-    moved |= placed - {_deal(p) for p in been if p.step.action == "keep"}
-    for p in planned:
-        if p.change.type_key == "stage_interval" and _deal(p) not in moved:
-            p = attrs.evolve(p, step=UndoStep("keep", reason="the deal was moved since"))
-        yield p
-
-
-def _deal(planned: Planned) -> UUID:
-    row: Any = planned.change.after or planned.change.before
-    return row.deal  # type: ignore[no-any-return]
-
-
-def _moves(planned: Planned) -> bool:
-    return planned.step.action in ("create", "delete") or bool(PLACE & planned.step.values.keys())
 
 
 _TOGETHER: Mapping[str, frozenset[str]] = {"deal": PLACE, "custom_field": PLACING}

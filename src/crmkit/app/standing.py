@@ -1,0 +1,131 @@
+"""What an undo takes back together or not at all, since one means nothing, or does not hold, without the other."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+from uuid import UUID
+
+import attrs
+
+from crmkit.app.belonging import PLACE, subject_of
+from crmkit.app.making_way import Holder
+from crmkit.app.planned import Planned, by_type
+from crmkit.app.work import Work
+from crmkit.history import RecordChange, UndoStep
+from crmkit.schema.types import Reference
+
+__all__ = ["is_back", "kept_together", "riders", "standing"]
+
+
+def kept_together(me: Work, planned: Sequence[Planned], placed: set[UUID]) -> list[Planned]:
+    """The steps, of which what goes with something kept is kept as well; of deals ``is_back`` says which are placed."""
+    return _with_their_deals(_with_what_they_belong_to(me, planned), placed)
+
+
+def riders(me: Work, steps: Iterable[Planned]) -> dict[UUID, set[UUID]]:
+    """By link that goes, the records that go and take it with them."""
+    going = [p for p in steps if p.step.action == "delete"]
+    ids = {p.id for p in going}
+    found = ((p.id, _owners(me, p) & ids) for p in going)
+    return {record_id: owners for record_id, owners in found if owners}
+
+
+def standing(me: Work, planned: Sequence[Planned], way: Sequence[Holder]) -> dict[UUID, set[UUID]]:
+    """By record, those without which it must not be taken back, if one of them is refused: all shares of a deal; where
+    it is, of where it has been; what was there before, of what took its place; and what a link says something about, of
+    what the link leads to.
+    """
+    found: dict[UUID, set[UUID]] = {}
+    steps = by_type(planned)
+    for together in _by_deal(steps.get("deal_split", ())).values():
+        found |= {p.id: {other.id for other in together} for p in together}
+    moved = {p.id for p in steps.get("deal", ()) if PLACE & p.step.values.keys()}
+    for deal, together in _by_deal(steps.get("stage_interval", ())).items():
+        found |= {p.id: {deal} for p in together if deal in moved}
+    for holder in way:
+        if holder.planned.step.action == "delete":
+            found[holder.planned.id] = found.get(holder.planned.id, set()) | holder.heirs
+    owned = riders(me, planned)
+    for p in planned:
+        subject = _subject(p) if p.id in owned else None
+        for other in owned[p.id] - {subject} if subject in owned.get(p.id, ()) else ():
+            found.setdefault(other, set()).add(subject)  # type: ignore[arg-type]
+    return found
+
+
+def _kept(planned: Planned, reason: str) -> Planned:
+    kept = (*planned.step.values, *planned.step.kept)
+    return attrs.evolve(planned, step=UndoStep("keep", kept=kept, reason=reason))
+
+
+def _row(planned: Planned) -> Any:
+    return planned.current or planned.change.after or planned.change.before
+
+
+# --------------------------------------------------------------------------------------------- what records belong to
+
+
+def _owners(me: Work, planned: Planned) -> set[UUID]:
+    record_type = me.type_of(planned.change.type_key)
+    leading = (f.key for f in record_type.fields if isinstance(f.type, Reference) and not f.type.holds)
+    return {_row(planned)[key] for key in leading} if record_type.link else set()
+
+
+def _subject(planned: Planned) -> UUID | None:
+    subject = subject_of(planned.change.type_key, _row(planned))
+    return None if subject is None else subject[1]
+
+
+def _with_what_they_belong_to(me: Work, planned: Sequence[Planned]) -> list[Planned]:
+    """A link that was made with a record stays with it; with what it says something about, so does what it leads to."""
+    made = {p.id: p for p in planned if p.change.kind == "create"}
+    links = [p for p in made.values() if p.step.action == "delete" and me.type_of(p.change.type_key).link]
+    going = {i for i, p in made.items() if p.step.action == "delete"} if links else set()
+    while True:
+        staying: set[UUID] = set()
+        for link in links:
+            if link.id in going:
+                owners = _owners(me, link) & made.keys()
+                subject = _subject(link)
+                if subject in made and subject not in going:
+                    staying |= {link.id} | owners & going
+                elif owners and not owners & going:
+                    staying.add(link.id)
+        if not staying:
+            break
+        going -= staying
+        made |= {i: _kept(made[i], "it belongs to what stays") for i in staying}
+    return [made[p.id] if p.change.kind == "create" else p for p in planned]
+
+
+# ----------------------------------------------------------------------------------------------------------- of deals
+
+
+def is_back(change: RecordChange, current: Any) -> bool:
+    """Whether a deal is where it was before and after; in between, it may have been elsewhere."""
+    before, after = change.before, change.after
+    if before is None or after is None or current is None:
+        return False
+    return all(before[key] == after[key] == current[key] for key in PLACE)
+
+
+def _with_their_deals(planned: Sequence[Planned], placed: set[UUID]) -> list[Planned]:
+    """Where a deal has been is taken back with where it is, or not at all; where it is ``placed`` as it was already, if
+    nobody has changed any of it.
+    """
+    steps = by_type(planned)
+    been = _by_deal(steps.get("stage_interval", ()))
+    moved = {p.id for p in steps.get("deal", ()) if _moves(p)}
+    moved |= placed - {deal for deal, stays in been.items() if any(p.step.action == "keep" for p in stays)}
+    left = {p.id for deal, stays in been.items() if deal not in moved for p in stays if p.step.action != "keep"}
+    return [_kept(p, "the deal was moved since") if p.id in left else p for p in planned]
+
+
+def _moves(planned: Planned) -> bool:
+    return planned.step.action in ("create", "delete") or bool(PLACE & planned.step.values.keys())
+
+
+def _by_deal(planned: Iterable[Planned]) -> dict[UUID, list[Planned]]:
+    found: dict[UUID, list[Planned]] = {}
+    for p in planned:
+        found.setdefault(_row(p).deal, []).append(p)
+    return found
