@@ -335,6 +335,58 @@ def test_a_list_that_a_segment_names_keeps_its_members(crm: CRM) -> None:
         assert me.segments.size("Q4") == 3
 
 
+@pytest.mark.parametrize("undone", ["taken off", "put on"])
+def test_a_tag_does_not_come_back_beside_another_of_its_group(crm: CRM, undone: str) -> None:
+    world: World = {}
+
+    def tags(me: Any) -> None:
+        for name in "甲乙丙":
+            me.tags.create(name=name, group="级")
+        world["account"] = me.accounts.create(name="客").id
+        me.accounts.tag(world["account"], "甲")
+
+    made(crm, tags)
+    changeset = made(
+        crm,
+        lambda me: (
+            me.accounts.untag(world["account"], "甲")
+            if undone == "taken off"
+            else me.accounts.tag(world["account"], "乙")
+        ),
+    )
+    with crm.session(ADMIN, dry_run=True) as me:
+        assert me.undo(changeset).kept == ()
+        assert [name for name in "甲乙丙" if me.accounts.where(F.tags.has(name)).count()] == ["甲"]
+    made(crm, lambda me: me.accounts.tag(world["account"], "丙"))
+    with crm.session(ADMIN) as me:
+        result = me.undo(changeset)
+        assert (result.reverted, result.refused) == ((), ())
+        assert "another tag of its group was put on since" in [entry.reason for entry in result.kept]
+        assert [name for name in "甲乙丙" if me.accounts.where(F.tags.has(name)).count()] == ["丙"]
+
+
+@pytest.mark.parametrize("since", ["anew", "not at all"])
+def test_shares_of_a_deal_come_back_all_or_none(crm: CRM, since: str) -> None:
+    world: World = {}
+    made(crm, lambda me: sold(me, world))
+
+    def split(bo: int) -> Callable[[Any], None]:
+        return lambda me: me.deals.split(world["deal"], {me.actor.id: 100 - bo, world["bo"]: bo})
+
+    changeset = made(crm, split(50))
+    if since == "anew":
+        made(crm, split(10))
+    emptied = made(crm, lambda me: me.deals.split(world["deal"], {}))
+    made(crm, split(20))
+    for undone in (changeset, emptied):
+        with crm.session(ADMIN) as me:
+            before = state(me)
+            result = me.undo(undone)
+            assert (result.reverted, result.refused) == ((), ())
+            assert result.kept
+            assert state(me) == before
+
+
 @pytest.mark.law
 @given(st.dictionaries(st.integers(0, 9), st.lists(st.tuples(st.sampled_from("ab"), st.integers(0, 12)), max_size=3)))
 def test_each_comes_after_what_it_refers_to_but_for_the_references_that_were_cut(

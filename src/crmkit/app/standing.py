@@ -11,14 +11,17 @@ from crmkit.app.making_way import Holder
 from crmkit.app.planned import Planned, by_type
 from crmkit.app.work import Work
 from crmkit.history import RecordChange, UndoStep
+from crmkit.query.lift import equal_to
 from crmkit.schema.types import Reference
+from crmkit.store.locks import lock
 
 __all__ = ["is_back", "kept_together", "riders", "standing"]
 
 
 def kept_together(me: Work, planned: Sequence[Planned], placed: set[UUID]) -> list[Planned]:
     """The steps, of which what goes with something kept is kept as well; of deals ``is_back`` says which are placed."""
-    return _with_their_deals(_with_what_they_belong_to(me, planned), placed)
+    found = _with_their_deals(_with_what_they_belong_to(me, planned), placed)
+    return _without_rivals(me, _with_all_shares(me, found))
 
 
 def riders(me: Work, steps: Iterable[Planned]) -> dict[UUID, set[UUID]]:
@@ -129,3 +132,45 @@ def _by_deal(planned: Iterable[Planned]) -> dict[UUID, list[Planned]]:
     for p in planned:
         found.setdefault(_row(p).deal, []).append(p)
     return found
+
+
+def _with_all_shares(me: Work, planned: list[Planned]) -> list[Planned]:
+    """The shares of a deal add up: all come back, or none."""
+    shares = _by_deal(p for p in planned if p.change.type_key == "deal_split")
+    anew = {deal for deal, found in shares.items() if any(p.step.action == "keep" for p in found)}
+    back = sorted(deal for deal, found in shares.items() if any(p.step.action == "create" for p in found))
+    known = {p.id for found in shares.values() for p in found}
+    anew |= {now.deal for now in _beside(me, "deal_split", "deal", [("deal", deal) for deal in back], known)}
+    left = {p.id for deal in anew for p in shares[deal] if p.step.action != "keep"}
+    return [_kept(p, "the deal was split anew since") if p.id in left else p for p in planned]
+
+
+def _beside(me: Work, type_key: str, field: str, of: Sequence[tuple[str, UUID]], known: set[UUID]) -> list[Any]:
+    """The records that refer to these (type, id) but for the known ones. Nobody adds any until this is committed."""
+    for subject, record_id in of:
+        lock(me.system_reader, subject, equal_to("id", record_id))
+    found = me.system_reader.referring(type_key, field, [record_id for _, record_id in of])
+    return [r for r in found if r.id not in known]
+
+
+# ------------------------------------------------------------------------------------------------------------ of tags
+
+
+def _without_rivals(me: Work, planned: list[Planned]) -> list[Planned]:
+    """Of the tags of a group, one is on a record: what was put on since stays, and the other does not come back."""
+    back = [p for p in planned if p.change.type_key == "tagging" and p.step.action == "create"]
+    groups = _groups(me, planned, {_row(p).tag for p in back})
+    back = [p for p in back if groups.get(_row(p).tag) is not None]
+    going = {p.id for p in planned if p.step.action == "delete"}
+    subjects = sorted({(_row(p).record_type, _row(p).record) for p in back})
+    there = _beside(me, "tagging", "record", subjects, going)
+    groups |= _groups(me, (), {t.tag for t in there} - groups.keys())
+    taken = {(t.record, groups.get(t.tag)) for t in there}
+    left = {p.id for p in back if (_row(p).record, groups[_row(p).tag]) in taken}
+    return [_kept(p, "another tag of its group was put on since") if p.id in left else p for p in planned]
+
+
+def _groups(me: Work, planned: Iterable[Planned], tags: set[UUID]) -> dict[UUID, str | None]:
+    """The groups of tags, and of those that come back."""
+    back = {p.id: _row(p).group for p in planned if p.change.type_key == "tag" and p.step.action == "create"}
+    return back | {tag.id: tag.group for tag in me.system_reader.by_ids("tag", sorted(tags))}
