@@ -24,11 +24,11 @@ def kept_together(me: Work, planned: Sequence[Planned], placed: set[UUID]) -> li
     return _without_rivals(me, _with_all_shares(me, found))
 
 
-def riders(me: Work, steps: Iterable[Planned]) -> dict[UUID, set[UUID]]:
+def riders(me: Work, steps: Sequence[Planned]) -> dict[UUID, set[UUID]]:
     """By link that goes, the records that go and take it with them."""
-    going = [p for p in steps if p.step.action == "delete"]
-    ids = {p.id for p in going}
-    found = ((p.id, _owners(me, p) & ids) for p in going)
+    links = [p for key, found in by_type(steps).items() if me.type_of(key).link for p in found if _goes(p)]
+    ids = {p.id for p in steps if _goes(p)} if links else set()
+    found = ((p.id, _owners(me, p) & ids) for p in links)
     return {record_id: owners for record_id, owners in found if owners}
 
 
@@ -48,16 +48,21 @@ def standing(me: Work, planned: Sequence[Planned], way: Sequence[Holder]) -> dic
         if holder.planned.step.action == "delete":
             found[holder.planned.id] = found.get(holder.planned.id, set()) | holder.heirs
     owned = riders(me, planned)
-    for p in planned:
+    for p in planned if owned else ():
         subject = _subject(p) if p.id in owned else None
-        for other in owned[p.id] - {subject} if subject in owned.get(p.id, ()) else ():
-            found.setdefault(other, set()).add(subject)  # type: ignore[arg-type]
+        if subject is not None and subject in owned[p.id]:
+            for other in owned[p.id] - {subject}:
+                found.setdefault(other, set()).add(subject)
     return found
 
 
 def _kept(planned: Planned, reason: str) -> Planned:
     kept = (*planned.step.values, *planned.step.kept)
     return attrs.evolve(planned, step=UndoStep("keep", kept=kept, reason=reason))
+
+
+def _goes(planned: Planned) -> bool:
+    return planned.step.action == "delete"
 
 
 def _row(planned: Planned) -> Any:
@@ -69,8 +74,8 @@ def _row(planned: Planned) -> Any:
 
 def _owners(me: Work, planned: Planned) -> set[UUID]:
     record_type = me.type_of(planned.change.type_key)
-    leading = (f.key for f in record_type.fields if isinstance(f.type, Reference) and not f.type.holds)
-    return {_row(planned)[key] for key in leading} if record_type.link else set()
+    row = _row(planned)
+    return {row[f.key] for f in record_type.fields if isinstance(f.type, Reference) and not f.type.holds}
 
 
 def _subject(planned: Planned) -> UUID | None:
@@ -80,9 +85,11 @@ def _subject(planned: Planned) -> UUID | None:
 
 def _with_what_they_belong_to(me: Work, planned: Sequence[Planned]) -> list[Planned]:
     """A link that was made with a record stays with it; with what it says something about, so does what it leads to."""
+    links = [p for key, found in by_type(planned).items() if me.type_of(key).link for p in found if _goes(p)]
+    if not links:
+        return list(planned)
     made = {p.id: p for p in planned if p.change.kind == "create"}
-    links = [p for p in made.values() if p.step.action == "delete" and me.type_of(p.change.type_key).link]
-    going = {i for i, p in made.items() if p.step.action == "delete"} if links else set()
+    going = {i for i, p in made.items() if _goes(p)}
     while True:
         staying: set[UUID] = set()
         for link in links:

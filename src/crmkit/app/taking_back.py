@@ -48,7 +48,7 @@ def take_back(me: Any, planned: Sequence[Planned], sets: Mapping[str, Together],
         else:
             break
     outcome.reverted += attempt.reverted
-    for p in planned:
+    for p in planned if attempt.refused else ():
         if p.id in attempt.refused:
             problems = attempt.refused[p.id]
             outcome.refused.append(p.entry("; ".join(problem.message for problem in problems), problems))
@@ -86,7 +86,7 @@ class _Attempt:
         way: Sequence[Holder],
         standing: Mapping[UUID, set[UUID]],
     ) -> "_Attempt":
-        steps = [p for p in planned if p.id not in refused]
+        steps = [p for p in planned if p.id not in refused] if refused else planned
         way = [holder for holder in way if holder.planned.id not in refused and holder.heirs - refused.keys()]
         coming = {key: {p.id for p in found if p.step.action == "create"} for key, found in by_type(steps).items()}
         at_once = AtOnce(coming, {p.id for p in steps if p.step.action == "delete"})
@@ -96,16 +96,17 @@ class _Attempt:
         self._make_way()
         # What comes back must be there before what refers to it, and what goes must go after: links last, and first.
         order = {key: (t.link, i) for i, (key, t) in enumerate(self.me.schema.types.items())}
+        riders = [p for p in self.steps if p.id in self.riders] if self.riders else []
+        others = [p for p in self.steps if p.id not in self.riders] if riders else self.steps
         for action in _ACTIONS:
-            found = by_type(p for p in self.steps if p.step.action == action and p.id not in self.riders)
+            found = by_type(p for p in others if p.step.action == action)
             keys = {*found, *(self.sets if action == "update" else ())}
             for type_key in sorted(keys, key=order.__getitem__, reverse=action == "delete"):
                 if action == "update" and type_key in self.sets:
                     self._set_back(self.sets[type_key])
                 self._take(type_key, action, found.get(type_key, ()))
-        for p in self.steps:
-            if p.id in self.riders:
-                self._ride(p)
+        for p in riders:
+            self._ride(p)
 
     def spoilt(self) -> dict[UUID, Problems]:
         """The steps that must not be tried again, since what relied on them was done."""
@@ -134,13 +135,19 @@ class _Attempt:
 
     def _take(self, type_key: str, action: str, steps: Iterable[Planned], *, at_last: bool = True) -> None:
         for governed in (False, True):
-            left = [p for p in steps if p.governed is governed and p.id not in self.done]
-            ready = [p for p in left if not self.standing.get(p.id, set()) & self.refused.keys()]
+            left = [p for p in steps if p.governed is governed]
+            if self.done:
+                left = [p for p in left if p.id not in self.done]
+            alone = (
+                {p.id for p in left if self.standing.get(p.id, _NOBODY) & self.refused.keys()} if self.refused else ()
+            )
+            ready = [p for p in left if p.id not in alone] if alone else left
             refused = self._tried_again(type_key, action, ready, governed)
-            self.done |= {p.id for p in ready} - refused.keys()
-            self.reverted += [p.entry(_REVERTED[action]) for p in ready if p.id in self.done]
+            done = [p for p in ready if p.id not in refused] if refused else ready
+            self.done.update(p.id for p in done)
+            self.reverted += [p.entry(_REVERTED[action]) for p in done]
             if at_last:
-                self._refuse({**refused, **{p.id: _ALONE for p in left if p not in ready}})
+                self._refuse({**refused, **dict.fromkeys(alone, _ALONE)})
 
     def _refuse(self, problems: Mapping[UUID, Problems]) -> None:
         self.refused |= problems
@@ -194,6 +201,7 @@ class _Attempt:
         return {steps[i].id: problems for i, problems in tally.problems.items()}
 
 
+_NOBODY: frozenset[UUID] = frozenset()
 _ALONE: Problems = (
     Problem("not_alone", "it stays as it is together with another record", hint="see why that was refused"),
 )

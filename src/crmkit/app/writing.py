@@ -292,8 +292,9 @@ class WritePath:
                 if lost.id in ended
             }
             self._finishing.finish(record_type, changes, tally, returning)
-        back = {lost.id: lost for row, (lost, _) in rows if row not in tally.problems}
-        self._close_circles(record_type, back, {i: keys for i, keys in cut.items() if i in back})
+        if cut:
+            back = {lost.id: lost for row, (lost, _) in rows if row not in tally.problems}
+            self._close_circles(record_type, back, {i: keys for i, keys in cut.items() if i in back})
 
     def _targets_first(
         self, record_type: RecordType, rows: list[tuple[int, tuple[Any, int]]]
