@@ -218,7 +218,7 @@ class Stubborn:
     """Refuses any change of one record."""
 
     name = "stubborn"
-    listens_to = ("account", "contact", "deal", "deal_split", "jet", "product", "stage_interval")
+    listens_to = ("account", "contact", "deal", "deal_split", "jet", "product", "share", "stage_interval", "tagging")
 
     def __init__(self) -> None:
         self.record: UUID | None = None
