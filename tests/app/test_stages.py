@@ -145,6 +145,29 @@ def test_undoing_a_move_after_another_leaves_both(crm: CRM, clock: FakeClock) ->
         assert sound(me, deal)
 
 
+def test_a_way_there_and_back_is_taken_back_unless_the_deal_was_moved_since(crm: CRM, clock: FakeClock) -> None:
+    with crm.session(ADMIN) as me:
+        deal = me.deals.create(name="Rollout")
+        before = stays(me, deal)
+    with crm.session(ADMIN) as me:
+        for stage in ("proposal", "negotiation", "new"):
+            me.deals.move(deal.id, to=stage, since=deal.stage_since)
+        changeset = me.changeset_id
+        assert len(stays(me, deal)) == 4
+    assert changeset is not None
+    with crm.session(ADMIN, dry_run=True) as me:
+        result = me.undo(changeset)
+        assert (len(result.reverted), result.kept, result.refused) == (4, (), ())
+        assert stays(me, deal) == before
+        assert sound(me, deal)
+    with crm.session(ADMIN) as me:
+        for stage in ("proposal", "new"):
+            me.deals.move(deal.id, to=stage, since=deal.stage_since)
+    with crm.session(ADMIN) as me:
+        result = me.undo(changeset)
+        assert (result.reverted, len(result.kept), result.refused) == ((), 4, ())
+
+
 def test_whoever_may_move_a_deal_may_take_the_move_back(crm: CRM, clock: FakeClock) -> None:
     """A rep has no rights to intervals, and needs none."""
     hire(crm, "bo@acme.example", "rep")

@@ -239,12 +239,22 @@ class Expected:
         for place in used:
             self.keep(place)
         going -= used
+        for place in {p for p in going if self.subject(p) in made.keys() - going}:
+            self.keep(place)
+            going.remove(place)
         while stay := {place for place in going if self.held(place, going)}:
             self.refused |= stay
             going -= stay
+        torn = {place for place in going if self.subject(place) in self.refused}
+        self.refused |= torn
+        going -= torn
         ids = {i for key, i in going if key == "account"}
         self.now = {p: r for p, r in self.now.items() if p not in going and r.get("record") not in ids}
         self.reverted |= {(p, frozenset()) for p in going}
+
+    def subject(self, place: Place) -> Place | None:
+        """The account that a tagging is about."""
+        return ("account", self.now[place]["record"]) if place[0] == "tagging" else None
 
     def held(self, target: Place, going: set[Place]) -> bool:
         """Whether an account that stays has it as its parent."""

@@ -13,7 +13,7 @@ from crmkit.app.blocks import BLOCK, blocks
 from crmkit.app.definitions import DEFINITIONS, check_definition, check_dependants
 from crmkit.app.loading import SCHEMA_TYPES
 from crmkit.app.outcomes import Refusals, Tally
-from crmkit.app.references import Found, Referrers, existence_check
+from crmkit.app.references import AtOnce, Found, Referrers, existence_check, loose_ends
 from crmkit.app.refusals import missing
 from crmkit.app.stages import keep_intervals
 from crmkit.app.uniqueness import Holders
@@ -47,6 +47,7 @@ class Finishing:
     session: Work
     trusted: bool
     follow_up: Callable[[], FollowUp]
+    at_once: AtOnce = attrs.field(factory=AtOnce)
     _found: tuple[Found, Found] = attrs.field(
         init=False, default=attrs.Factory(lambda me: (Found(me.session.actor.id), Found(me.session.actor.id)), True)
     )
@@ -62,10 +63,12 @@ class Finishing:
         """Asks plugins, checks what one record alone cannot tell, and writes."""
         if changes and changes[0].kind != "delete":
             changes = self._chosen(record_type, changes, tally)
-        changes = self._heard(record_type, changes, tally)
+        changes = wanted = self._heard(record_type, changes, tally)
         for check in (self._checked, self._referring, self._unique):
             if changes:
                 changes = check(record_type, changes, tally)
+        if len(changes) < len(wanted):
+            changes = self._tied_up(record_type, wanted, changes, tally)
         if changes:
             late = self._write(record_type, changes, returning or {})
             for change in changes:
@@ -153,18 +156,33 @@ class Finishing:
     def _chosen(self, record_type: RecordType, changes: list[Change], tally: Tally) -> list[Change]:
         """What somebody refers to exists and may be read; before plugins can say anything about it."""
         reader = self.session.system_reader if self.trusted else self.session.reader
-        check = existence_check(reader, record_type, changes, self._found[0], chosen=True)
+        check = existence_check(reader, record_type, changes, self._found[0], chosen=True, at_once=self.at_once)
         return changes if check is None else _sifted(changes, tally, check)
 
     def _referring(self, record_type: RecordType, changes: list[Change], tally: Tally) -> list[Change]:
         """What plugins refer to exists; what is deleted is not referred to, and its links go with it."""
         if changes[0].kind == "delete":
             return self._unreferenced(record_type, changes, tally)
-        check = existence_check(self.session.system_reader, record_type, changes, self._found[1], chosen=False)
+        reader = self.session.system_reader
+        check = existence_check(reader, record_type, changes, self._found[1], chosen=False, at_once=self.at_once)
         return changes if check is None else _sifted(changes, tally, check)
 
+    def _tied_up(
+        self, record_type: RecordType, wanted: list[Change], changes: list[Change], tally: Tally
+    ) -> list[Change]:
+        """The changes but for those that refer to records which were to come with them, and do not."""
+        lost = {change.id for change in wanted if change.kind == "create"} - {change.id for change in changes}
+        loose = loose_ends(record_type, changes, lost)
+
+        def check(change: Change) -> None:
+            if change.id in loose:
+                raise InvalidRecord(loose[change.id])
+
+        return _sifted(changes, tally, check) if loose else changes
+
     def _unreferenced(self, record_type: RecordType, changes: list[Change], tally: Tally) -> list[Change]:
-        referrers = Referrers(self.session, record_type, self.trusted or self.session.policy.unlimited)
+        tells = self.trusted or self.session.policy.unlimited
+        referrers = Referrers(self.session, record_type, tells, self.at_once)
         problems = referrers.problems(frozenset(change.id for change in changes))
         for change in changes:
             if change.id in problems:

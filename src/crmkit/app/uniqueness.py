@@ -13,7 +13,7 @@ from crmkit.sdk.change import Change
 from crmkit.store.reader import Reader
 from crmkit.store.rows import unique_text
 
-__all__ = ["Holders"]
+__all__ = ["Holders", "unique_key"]
 
 
 @attrs.frozen
@@ -32,7 +32,7 @@ class Holders:
     ) -> "Holders | None":
         """Those of the values that the changes set; None if nobody else has one and no two changes set the same."""
         new = [c for c in changes if c.before is None or any(news(c, f.key) for f in fields)]
-        keys = {change.id: _unique_key(fields, change.values) for change in new}
+        keys = {change.id: unique_key(fields, change.values) for change in new}
         wanted = {key: tuple([c.values[f.key] for f in fields]) for c in new if (key := keys[c.id]) is not None}
         if not wanted:
             return None
@@ -42,7 +42,7 @@ class Holders:
 
     def problem(self, change: Change) -> Problem | None:
         """What is wrong with a change to values that another record has by now."""
-        key = _unique_key(self.fields, change.values)
+        key = unique_key(self.fields, change.values)
         if key is None or self._taken.get(key, change.id) == change.id:
             return None
         names = " and ".join(f.key for f in self.fields)
@@ -50,15 +50,15 @@ class Holders:
 
     def made(self, change: Change) -> None:
         """The change is made: its record has the new values, and no longer the old ones."""
-        key = _unique_key(self.fields, change.values)
-        former = None if change.before is None else _unique_key(self.fields, change.before)
+        key = unique_key(self.fields, change.values)
+        former = None if change.before is None else unique_key(self.fields, change.before)
         if former is not None and former != key and self._taken.get(former) == change.id:
             del self._taken[former]
         if key is not None:
             self._taken[key] = change.id
 
 
-def _unique_key(fields: tuple[Field, ...], values: Mapping[str, Any] | Record) -> tuple[str, ...] | None:
+def unique_key(fields: tuple[Field, ...], values: Mapping[str, Any] | Record) -> tuple[str, ...] | None:
     """What must not occur twice; None where a field has no value, which is never a duplicate."""
     key = []
     for f in fields:

@@ -15,6 +15,7 @@ from crmkit.app.by_hand import KEPT, check_by_hand
 from crmkit.app.definitions import DEFINITIONS, stored
 from crmkit.app.finishing import Finishing, conflict
 from crmkit.app.outcomes import Raising, Tally
+from crmkit.app.references import AtOnce, targets_first
 from crmkit.app.refusals import denied, missing
 from crmkit.app.work import Work
 from crmkit.errors import Conflict, CrmkitError, Denied, InvalidRecord, InvalidValue
@@ -37,17 +38,18 @@ _ANY = Reference("*")
 @attrs.frozen
 class WritePath:
     """Writes records of one session. With ``trusted`` the caller has authorised the writes itself (a command that
-    links records the actor may change, the system's own records).
+    links records the actor may change, the system's own records). ``at_once``: what is written besides, as a whole.
     """
 
     session: Work
     trusted: bool = False
+    at_once: AtOnce = attrs.field(factory=AtOnce)
     _free: dict[tuple[str, str], frozenset[str]] = attrs.field(init=False, factory=dict)
     """By record type and action: the fields the actor may set whatever the record is."""
     _finishing: Finishing = attrs.field(
         init=False,
         default=attrs.Factory(
-            lambda me: Finishing(me.session, me.trusted, lambda: WritePath(me.session, trusted=True)), True
+            lambda me: Finishing(me.session, me.trusted, lambda: WritePath(me.session, trusted=True), me.at_once), True
         ),
     )
 
@@ -259,15 +261,17 @@ class WritePath:
 
         Values that a custom field does not take any more stay in history; where one is required, the default is given.
         Those that somebody else has brought back and deleted since are refused (``not_last``), unless that was an undo
-        of bringing them back.
+        of bringing them back. They may refer to one another, and round in a circle.
         """
         record_type = self.session.type_of(type_key)
+        rows, cut = self._targets_first(record_type, list(rows))
         for block in apart(rows, BLOCK, lambda row: row[1][0]):
             ended = self.session.system_reader.ended(type_key, [lost.id for _, (lost, _) in block])
 
             def change(row: int, item: tuple[Any, int], ended: Mapping[UUID, tuple[int, int]] = ended) -> Change:
                 lost, last = item
                 values = {f.key: _again(f, lost) for f in record_type.fields}
+                values.update(dict.fromkeys(cut.get(lost.id, ())))
                 if not self.trusted:
                     self._may_create(record_type, {**values, "id": lost.id}, frozenset())
                 if ended.get(lost.id, (0, 0))[0] != last and not self._undone(record_type, lost.id, last):
@@ -288,6 +292,30 @@ class WritePath:
                 if lost.id in ended
             }
             self._finishing.finish(record_type, changes, tally, returning)
+        if cut:
+            back = {lost.id: lost for row, (lost, _) in rows if row not in tally.problems}
+            self._close_circles(record_type, back, {i: keys for i, keys in cut.items() if i in back})
+
+    def _targets_first(
+        self, record_type: RecordType, rows: list[tuple[int, tuple[Any, int]]]
+    ) -> tuple[list[tuple[int, tuple[Any, int]]], dict[UUID, set[str]]]:
+        """The rows in the order in which the database takes them, and the references that must be left out at first."""
+        keys = [f.key for f in record_type.declared if isinstance(f.type, Reference) and f.type.to == record_type.key]
+        if not keys:
+            return rows, {}
+        by_id = {row[1][0].id: row for row in rows}
+        order, cut = targets_first(by_id, lambda i: [(key, by_id[i][1][0][key]) for key in keys])
+        return [by_id[i] for i in order], cut
+
+    def _close_circles(self, record_type: RecordType, back: Mapping[UUID, Any], cut: Mapping[UUID, set[str]]) -> None:
+        """Gives records the references that they were brought back without, to records that were brought back later."""
+        rows = []
+        for r in self.session.system_reader.by_ids(record_type.key, list(cut)):
+            given = {key: back[r.id][key] for key in cut[r.id]}
+            self.at_once.relied.update(given.values())
+            found = {key: target for key, target in given.items() if target in back}
+            rows.append((r.id, r.version, {**{f.key: r[f.key] for f in record_type.fields}, **found}))
+        self.change(record_type.key, rows, frozenset().union(*cut.values()))
 
     def _undone(self, record_type: RecordType, record_id: UUID, last: int) -> bool:
         """Whether the record was brought back after that version, and just that was taken back since."""

@@ -1,6 +1,6 @@
 """Take a changeset back, keeping what others did since."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -9,11 +9,12 @@ import attrs
 from crmkit.app.belonging import PLACE, subject_of
 from crmkit.app.loading import SCHEMA_TYPES
 from crmkit.app.meanwhile import hold_definitions
-from crmkit.app.outcomes import Tally
+from crmkit.app.planned import Buckets, Planned
 from crmkit.app.references import Referrers
 from crmkit.app.setting_back import DECIDING, Together, together
+from crmkit.app.standing import is_back, kept_together
+from crmkit.app.taking_back import take_back
 from crmkit.app.used_definitions import PLACING, used_definitions
-from crmkit.errors import InputError, Problem
 from crmkit.history import History, RecordChange, UndoEntry, UndoResult, UndoStep, plan_undo
 from crmkit.records import BASE_OBJECT
 from crmkit.sdk.command import Command, command
@@ -23,19 +24,6 @@ __all__ = ["Undo"]
 
 
 _NOTHING: Mapping[str, Any] = {}
-
-
-@attrs.frozen
-class _Planned:
-    """A change, the step that takes it back, and the record as it is now.
-
-    It is ``governed`` if the right to the record it is about allows it.
-    """
-
-    change: RecordChange
-    step: UndoStep
-    current: Any
-    governed: bool = False
 
 
 @command("changeset.undo")
@@ -54,7 +42,7 @@ class Undo(Command[UndoResult]):
     def run(self, me: Any) -> UndoResult:
         me.changesets.get(me.unit, self.changeset_id)
         me.note(self.name)
-        outcome = _Buckets()
+        outcome = Buckets()
         with me.taking_back(self.changeset_id):
             # Records are written under the definitions there are: those that come back are there before the records,
             # and those that go, go after them.
@@ -72,7 +60,7 @@ class Undo(Command[UndoResult]):
             self.changeset_id, me.changeset_id, tuple(outcome.reverted), tuple(outcome.kept), tuple(outcome.refused)
         )
 
-    def _make_room(self, me: Any, outcome: "_Buckets") -> None:
+    def _make_room(self, me: Any, outcome: "Buckets") -> None:
         """What has the name of a definition that comes back goes first, with the records it was made for."""
         planned, _, _ = _plan(me, self.changeset_id, DEFINING, _Definitions())
         wanted = {_name(p) for p in planned if p.step.action == "create"}
@@ -81,43 +69,25 @@ class Undo(Command[UndoResult]):
             steps = [p for p in going if p.change.type_key == type_key]
             if steps and type_key == "custom_object":
                 self._undo(me, frozenset({BASE_OBJECT, *(p.current.key for p in steps)}), ("delete",), outcome)
-            _apply(me, False, type_key, "delete", steps, outcome)
+            take_back(me, steps, {}, outcome)
 
     def _undo(
         self,
         me: Any,
         types: frozenset[str] | None,
         actions: tuple[str, ...],
-        outcome: "_Buckets",
+        outcome: "Buckets",
         definitions: "_Definitions | None" = None,
     ) -> None:
         planned, kept, sets = _plan(me, self.changeset_id, types, definitions or _Definitions())
         if "update" in actions:
             gone = {entry.id for entry in outcome.reverted}
             outcome.kept += [entry for entry in kept if entry.id not in gone]
-        # What comes back must be there before what refers to it, and what goes must go after.
-        order = {key: i for i, key in enumerate(me.schema.types)}
-        for action in actions:
-            by_type: dict[str, list[_Planned]] = {key: [] for key in sets if action == "update"}
-            for p in planned:
-                if p.step.action == action:
-                    by_type.setdefault(p.change.type_key, []).append(p)
-            for type_key in sorted(by_type, key=order.__getitem__, reverse=action == "delete"):
-                if action == "update" and type_key in sets:
-                    outcome.reverted += _set_back(sets[type_key])
-                for governed in (False, True):
-                    steps = [p for p in by_type[type_key] if p.governed is governed]
-                    _apply(me, governed, type_key, action, steps, outcome)
+        planned = [p for p in planned if p.step.action in actions]
+        take_back(me, planned, sets if "update" in actions else {}, outcome)
 
 
 DEFINING = SCHEMA_TYPES - {"segment"}
-
-
-@attrs.define
-class _Buckets:
-    reverted: list[UndoEntry] = attrs.field(factory=list)
-    kept: list[UndoEntry] = attrs.field(factory=list)
-    refused: list[UndoEntry] = attrs.field(factory=list)
 
 
 @attrs.frozen
@@ -152,9 +122,9 @@ def _by_type(fields: Iterable[Any]) -> Mapping[str, frozenset[str]]:
 
 def _plan(
     me: Any, changeset_id: UUID, types: frozenset[str] | None, definitions: _Definitions
-) -> tuple[list[_Planned], list[UndoEntry], dict[str, Together]]:
+) -> tuple[list[Planned], list[UndoEntry], dict[str, Together]]:
     """The steps for the records of these types, or of all others; what is kept; and what needs no steps, by type."""
-    planned: list[_Planned] = []
+    planned: list[Planned] = []
     wanted = (lambda key: key not in DEFINING) if types is None else types.__contains__
     history = me.history(trusted=True, vacated=definitions.left)
     extent = {key: found for key, found in me.changesets.extent(me.unit, changeset_id).items() if wanted(key)}
@@ -167,14 +137,17 @@ def _plan(
     single = {key: _besides(found, sets[key]) if key in sets else found for key, found in touched.items()}
     # What one did oneself one knows; to set back what others changed is to show what was.
     known = me.policy.unlimited or me.changesets.get(me.unit, changeset_id).actor_id == me.actor.id
+    placed: set[UUID] = set()
     for change, current in history.beside(single, me.system_reader):
+        if change.type_key == "deal" and is_back(change, current):
+            placed.add(change.id)
         may_know = (
             known or change.before is None or me.judge.allows(change.type_key, "history", current or change.before)
         )
         found = _in_sight(me, change, current, definitions.gone, may_know=may_know)
         if found is not None and (found := _but(found, definitions.required.get(change.type_key))) is not None:
             planned.append(found)
-    planned = list(_with_their_deals(_unless_used(me, history, changeset_id, planned)))
+    planned = kept_together(me, _unless_used(me, history, changeset_id, planned), placed)
     kept = [
         UndoEntry(p.change.type_key, p.change.id, fields, p.step.reason or "edited since")
         for p, fields in _not_set_back(planned, sets)
@@ -183,7 +156,7 @@ def _plan(
     return [p for p in planned if p.step.action != "keep"], kept, sets
 
 
-def _but(planned: _Planned, keys: frozenset[str] | None) -> _Planned | None:
+def _but(planned: Planned, keys: frozenset[str] | None) -> Planned | None:
     """The step without these fields; None if nothing else is in it."""
     step = planned.step
     if not keys or step.action != "update" or keys.isdisjoint(step.values):
@@ -222,13 +195,7 @@ def _besides(touched: Sequence[Touched], found: Together) -> list[Touched]:
     return [t for t in touched if t.id not in found.fields or last[t.id] is not t]
 
 
-def _set_back(found: Together) -> Iterator[UndoEntry]:
-    found.do()
-    for record_id, fields in found.fields.items():
-        yield UndoEntry(found.back.type.key, record_id, fields, _REVERTED["update"])
-
-
-def _unless_used(me: Any, history: History, changeset_id: UUID, planned: list[_Planned]) -> list[_Planned]:
+def _unless_used(me: Any, history: History, changeset_id: UUID, planned: list[Planned]) -> list[Planned]:
     """What others have linked something to since stays, or given values: these would go with it."""
     ids = {p.change.id for p in planned}
     by_type: dict[str, list[UUID]] = {}
@@ -247,40 +214,25 @@ def _unless_used(me: Any, history: History, changeset_id: UUID, planned: list[_P
     return [attrs.evolve(p, step=_kept(p)) if p.change.id in used else p for p in planned]
 
 
-def _name(planned: _Planned) -> tuple[Any, ...]:
+def _name(planned: Planned) -> tuple[Any, ...]:
     """What no two definitions may have in common."""
     row: Any = planned.change.before or planned.change.after
     return planned.change.type_key, getattr(row, "on", None), row.key
 
 
-def _placed_anew(planned: _Planned) -> bool:
+def _placed_anew(planned: Planned) -> bool:
     return planned.step.action == "delete" or bool(PLACING & planned.step.values.keys())
 
 
-def _kept(planned: _Planned) -> UndoStep:
+def _kept(planned: Planned) -> UndoStep:
     kept = (*planned.step.values, *planned.step.kept)
     return UndoStep("keep", kept=kept, reason="others have used it since")
-
-
-def _with_their_deals(planned: list[_Planned]) -> Iterator[_Planned]:
-    """Where a deal has been is taken back with where it is, or not at all."""
-    moved = {p.change.id for p in planned if p.change.type_key == "deal" and _moves(p)}
-    for p in planned:
-        if p.change.type_key == "stage_interval":
-            row: Any = p.change.after or p.change.before
-            if row.deal not in moved:
-                p = attrs.evolve(p, step=UndoStep("keep", reason="the deal was moved since"))
-        yield p
-
-
-def _moves(planned: _Planned) -> bool:
-    return planned.step.action in ("create", "delete") or bool(PLACE & planned.step.values.keys())
 
 
 _TOGETHER: Mapping[str, frozenset[str]] = {"deal": PLACE, "custom_field": PLACING}
 
 
-def _in_sight(me: Any, change: RecordChange, current: Any, gone: frozenset[str], *, may_know: bool) -> _Planned | None:
+def _in_sight(me: Any, change: RecordChange, current: Any, gone: frozenset[str], *, may_know: bool) -> Planned | None:
     """The step as far as the actor may see what there is to do; None if there is nothing."""
     together = _TOGETHER.get(change.type_key, frozenset())
     # Of removed fields there are no rights any more: they are spoken of to those who could bring them back.
@@ -288,12 +240,12 @@ def _in_sight(me: Any, change: RecordChange, current: Any, gone: frozenset[str],
     removed = {name: key for name, key in removed.items() if name not in gone}
     if me.policy.unlimited:
         step = plan_undo(change, current, together=together, removed=removed)
-        return None if step is None else _Planned(change, step, current)
+        return None if step is None else Planned(change, step, current)
     row = current or change.before or change.after
     subject = subject_of(change.type_key, row)
     if subject is not None and _may_change(me, *subject):
         step = plan_undo(change, current)
-        return None if step is None else _Planned(change, step, current, governed=True)
+        return None if step is None else Planned(change, step, current, governed=True)
     if not may_know or not me.judge.sees(change.type_key, row):
         return None
 
@@ -304,64 +256,9 @@ def _in_sight(me: Any, change: RecordChange, current: Any, gone: frozenset[str],
     if step is None:
         return None
     told = tuple(key for key in step.kept if key in removed.values() or readable(key))
-    return _Planned(change, attrs.evolve(step, kept=told), current)
+    return Planned(change, attrs.evolve(step, kept=told), current)
 
 
 def _may_change(me: Any, type_key: str, record_id: UUID) -> bool:
     record = me.system_reader.get(type_key, record_id) if type_key in me.schema.types else None
     return record is not None and me.judge.sees(type_key, record) and me.judge.allows(type_key, "update", record)
-
-
-def _apply(me: Any, governed: bool, type_key: str, action: str, steps: list[_Planned], outcome: _Buckets) -> None:
-    """Does the steps, and those that were refused again as long as that helps: records may refer to one another."""
-    refused: dict[int, tuple[Problem, ...]] = {}
-    # What other steps have changed meanwhile is refused for its version, and read again.
-    known = {p.current.id: p.current for p in steps if p.current is not None}
-    while steps:
-        refused = (_singly if type_key in SCHEMA_TYPES else _tried)(me, governed, type_key, action, steps, known)
-        for i, p in enumerate(steps):
-            if i not in refused:
-                outcome.reverted.append(UndoEntry(type_key, p.change.id, _fields(p), _REVERTED[action]))
-        if len(refused) == len(steps) and not known:
-            break
-        steps, known = [steps[i] for i in refused], {}
-    for i, p in enumerate(steps):
-        reason = "; ".join(problem.message for problem in refused[i])
-        outcome.refused.append(UndoEntry(type_key, p.change.id, _fields(p), reason, refused[i]))
-
-
-def _fields(planned: _Planned) -> tuple[str, ...]:
-    return tuple(planned.step.values) if planned.step.action == "update" else ()
-
-
-def _singly(
-    me: Any, governed: bool, type_key: str, action: str, steps: list[_Planned], known: dict[UUID, Any]
-) -> dict[int, tuple[Problem, ...]]:
-    """One step after the other: that something depends on a definition shows only when it is changed."""
-    refused: dict[int, tuple[Problem, ...]] = {}
-    for i, p in enumerate(steps):
-        try:
-            with me.doing(Undo.name):
-                found = _tried(me, governed, type_key, action, [p], known)
-        except InputError as error:
-            found = {0: error.problems}
-        if found:
-            refused[i] = found[0]
-    return refused
-
-
-def _tried(
-    me: Any, governed: bool, type_key: str, action: str, steps: list[_Planned], known: dict[UUID, Any]
-) -> dict[int, tuple[Problem, ...]]:
-    writes, tally = me.writes(trusted=governed), Tally()
-    if action == "create":
-        writes.restore(type_key, [(i, (p.change.before, p.change.ended)) for i, p in enumerate(steps)], tally)
-    elif action == "update":
-        values = [(i, p.change.id, p.step.values) for i, p in enumerate(steps)]
-        writes.update(type_key, values, tally, known=known)
-    else:
-        writes.delete(type_key, [(i, p.change.id) for i, p in enumerate(steps)], tally, known=known)
-    return tally.problems
-
-
-_REVERTED = {"create": "brought back", "update": "set back", "delete": "deleted again"}
