@@ -17,6 +17,7 @@
     judge, refusals      rights on single records, and what is said where they lack
     metrics, measuring, quotas     numbers: which there are, of what, held against what
     facts, last_contact, sight     what they are made of, and how much of it the actor sees
+    planned, standing, making_way, taking_back    an undo: its steps, what stands or falls together, doing them as a whole
     outbox, delivery     telling plugins after the commit
     sealing, health      tamper evidence; is everything as it should be
 """

@@ -1,6 +1,6 @@
 """Take a changeset back, keeping what others did since."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -168,8 +168,8 @@ def _but(planned: Planned, keys: frozenset[str] | None) -> Planned | None:
 
 
 def _not_set_back(
-    planned: Sequence[_Planned], sets: Mapping[str, Together]
-) -> Iterator[tuple[_Planned, tuple[str, ...]]]:
+    planned: Sequence[Planned], sets: Mapping[str, Together]
+) -> Iterator[tuple[Planned, tuple[str, ...]]]:
     """The steps with the fields they keep: of a record that the changeset made and changed again after another one did,
     those that differ now because of others.
     """
