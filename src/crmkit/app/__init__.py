@@ -14,10 +14,11 @@
     blocks, outcomes     rows in batches, and what became of each
     by_hand, definitions, references, uniqueness    what is checked on the way
     belonging, used_definitions    what goes with a record, and what others rely on
+    planned, taking_back    the steps of an undo, taken as a whole
+    making_way, standing    who gives up a unique value for whom; what is taken back together or not at all
     judge, refusals      rights on single records, and what is said where they lack
     metrics, measuring, quotas     numbers: which there are, of what, held against what
     facts, last_contact, sight     what they are made of, and how much of it the actor sees
-    planned, standing, making_way, taking_back    an undo: its steps, what stands or falls together, doing them as a whole
     outbox, delivery     telling plugins after the commit
     sealing, health      tamper evidence; is everything as it should be
 """

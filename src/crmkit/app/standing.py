@@ -1,6 +1,6 @@
 """What an undo takes back together or not at all, since one means nothing, or does not hold, without the other."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -25,10 +25,10 @@ def kept_together(me: Work, planned: Sequence[Planned], placed: set[UUID]) -> li
 
 
 def riders(me: Work, steps: Sequence[Planned]) -> dict[UUID, set[UUID]]:
-    """By link that goes, the records that go and take it with them."""
+    """By link that goes, the records it belongs to which go and take it with them."""
     links = [p for key, found in by_type(steps).items() if me.type_of(key).link for p in found if _goes(p)]
-    ids = {p.id for p in steps if _goes(p)} if links else set()
-    found = ((p.id, _owners(me, p) & ids) for p in links)
+    going = {p.id: p for p in steps if _goes(p)} if links else {}
+    found = ((p.id, _belonging(me, p, going)) for p in links)
     return {record_id: owners for record_id, owners in found if owners}
 
 
@@ -48,10 +48,11 @@ def standing(me: Work, planned: Sequence[Planned], way: Sequence[Holder]) -> dic
         if holder.planned.step.action == "delete":
             found[holder.planned.id] = found.get(holder.planned.id, set()) | holder.heirs
     owned = riders(me, planned)
+    going = {p.id for p in planned if _goes(p)} if owned else set()
     for p in planned if owned else ():
-        subject = _subject(p) if p.id in owned else None
-        if subject is not None and subject in owned[p.id]:
-            for other in owned[p.id] - {subject}:
+        subject = _subject(p)
+        if subject is not None and subject in owned.get(p.id, ()):
+            for other in _joined(me, p) & going - {subject}:
                 found.setdefault(other, set()).add(subject)
     return found
 
@@ -72,10 +73,17 @@ def _row(planned: Planned) -> Any:
 # --------------------------------------------------------------------------------------------- what records belong to
 
 
-def _owners(me: Work, planned: Planned) -> set[UUID]:
-    record_type = me.type_of(planned.change.type_key)
-    row = _row(planned)
+def _joined(me: Work, link: Planned) -> set[UUID]:
+    record_type, row = me.type_of(link.change.type_key), _row(link)
     return {row[f.key] for f in record_type.fields if isinstance(f.type, Reference) and not f.type.holds}
+
+
+def _belonging(me: Work, link: Planned, others: Mapping[UUID, Planned]) -> set[UUID]:
+    """Which of the others a link belongs to: what it says something about, and the list it is in; or all it joins."""
+    joined, subject = _joined(me, link) & others.keys(), _subject(link)
+    if subject is None:
+        return joined
+    return {i for i in joined if i == subject or getattr(_row(others[i]), "listed", False)}
 
 
 def _subject(planned: Planned) -> UUID | None:
@@ -94,10 +102,9 @@ def _with_what_they_belong_to(me: Work, planned: Sequence[Planned]) -> list[Plan
         staying: set[UUID] = set()
         for link in links:
             if link.id in going:
-                owners = _owners(me, link) & made.keys()
-                subject = _subject(link)
-                if subject in made and subject not in going:
-                    staying |= {link.id} | owners & going
+                owners = _belonging(me, link, made)
+                if _subject(link) in owners - going:
+                    staying |= {link.id} | _joined(me, link) & going
                 elif owners and not owners & going:
                     staying.add(link.id)
         if not staying:
