@@ -325,6 +325,20 @@ def test_what_was_made_with_a_record_stays_with_it_and_what_that_needs_too(crm: 
         assert dangling(me) == []
 
 
+def test_what_was_made_with_a_record_stays_where_that_is_refused(crm: CRM) -> None:
+    def tagged(me: Any) -> None:
+        account = me.accounts.create(name="甲")
+        me.accounts.tag(account, "金")
+        me.accounts.share(account, "r", user=me.actor.id)
+
+    changeset = made(crm, tagged)
+    made(crm, lambda me: me.activities.create(kind="note", subject="x", account=me.accounts.one(name="甲")))
+    with crm.session(ADMIN) as me:
+        told = buckets(me.undo(changeset))
+        assert told == {"reverted": [], "kept": [], "refused": ["account", "share", "tag", "tagging"]}
+        assert (me.accounts.where(F.tags.has("金")).count(), me.records("share").count()) == (1, 1)
+
+
 def test_a_list_that_a_segment_names_keeps_its_members(crm: CRM) -> None:
     made(crm, lambda me: me.accounts.create_many({"name": f"甲 {n}"} for n in range(3)))
     changeset = made(crm, lambda me: me.segments.snapshot("Q4", of=me.accounts.where()))

@@ -35,7 +35,7 @@ def riders(me: Work, steps: Sequence[Planned]) -> dict[UUID, set[UUID]]:
 def standing(me: Work, planned: Sequence[Planned], way: Sequence[Holder]) -> dict[UUID, set[UUID]]:
     """By record, those without which it must not be taken back, if one of them is refused: all shares of a deal; where
     it is, of where it has been; what was there before, of what took its place; and what a link says something about, of
-    what the link leads to.
+    the link and of what it leads to.
     """
     found: dict[UUID, set[UUID]] = {}
     steps = by_type(planned)
@@ -52,7 +52,7 @@ def standing(me: Work, planned: Sequence[Planned], way: Sequence[Holder]) -> dic
     for p in planned if owned else ():
         subject = _subject(p)
         if subject is not None and subject in owned.get(p.id, ()):
-            for other in _joined(me, p) & going - {subject}:
+            for other in {p.id} | _joined(me, p) & going - {subject}:
                 found.setdefault(other, set()).add(subject)
     return found
 
