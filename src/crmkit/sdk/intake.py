@@ -3,7 +3,7 @@
 From the one declaration comes this schema too: no second list of fields, no second idea of what fits.
 """
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import marshmallow
 
@@ -13,7 +13,13 @@ from crmkit.schema import Field, RecordType
 __all__ = ["intake_schema", "problems_of"]
 
 
-class FieldOf(marshmallow.fields.Field[Any]):
+if TYPE_CHECKING:
+    _Field = marshmallow.fields.Field[Any]
+else:
+    _Field = marshmallow.fields.Field  # takes no type before release 4
+
+
+class FieldOf(_Field):
     """A marshmallow field that leaves reading and writing to a field's own type."""
 
     def __init__(self, field: Field, **options: Any) -> None:
