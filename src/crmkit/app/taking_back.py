@@ -42,9 +42,9 @@ def take_back(me: Any, planned: Sequence[Planned], sets: Mapping[str, Together],
             with me.doing(_VERB):
                 attempt.run()
                 if spoilt := attempt.spoilt():
-                    raise _Again
-        except _Again:
-            refused |= spoilt
+                    raise _Again(spoilt)
+        except _Again as again:
+            refused |= again.spoilt
         else:
             break
     outcome.reverted += attempt.reverted
@@ -55,7 +55,10 @@ def take_back(me: Any, planned: Sequence[Planned], sets: Mapping[str, Together],
 
 
 class _Again(Exception):
-    """Ends an attempt."""
+    """Ends an attempt, which has shown what must not be tried."""
+
+    def __init__(self, spoilt: dict[UUID, Problems]) -> None:
+        self.spoilt = spoilt
 
 
 @attrs.define
