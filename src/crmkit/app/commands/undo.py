@@ -149,7 +149,7 @@ def _plan(
             planned.append(found)
     planned = kept_together(me, _unless_used(me, history, changeset_id, planned), placed)
     kept = [
-        UndoEntry(p.change.type_key, p.change.id, fields, p.step.reason or "edited since")
+        UndoEntry(p.change.type_key, p.id, fields, p.step.reason or "edited since")
         for p, fields in _not_set_back(planned, sets)
         if p.step.action == "keep" or p.step.kept
     ]
@@ -173,10 +173,10 @@ def _not_set_back(
     """The steps with the fields they keep: of a record that the changeset made and changed again after another one did,
     those that differ now because of others.
     """
-    back = {p.change.id: p.step.values for p in planned if p.step.action == "update"}
+    back = {p.id: p.step.values for p in planned if p.step.action == "update"}
     for p in planned:
         at_once: Mapping[Any, Any] = sets[p.change.type_key].fields if p.change.type_key in sets else _NOTHING
-        own = {*back.get(p.change.id, ()), *at_once.get(p.change.id, ())} if p.change.kind == "create" else ()
+        own = {*back.get(p.id, ()), *at_once.get(p.id, ())} if p.change.kind == "create" else ()
         yield p, tuple(key for key in p.step.kept if key not in own)
 
 
@@ -197,11 +197,11 @@ def _besides(touched: Sequence[Touched], found: Together) -> list[Touched]:
 
 def _unless_used(me: Any, history: History, changeset_id: UUID, planned: list[Planned]) -> list[Planned]:
     """What others have linked something to since stays, or given values: these would go with it."""
-    ids = {p.change.id for p in planned}
+    ids = {p.id for p in planned}
     by_type: dict[str, list[UUID]] = {}
     for p in planned:
         if p.step.action == "delete":
-            by_type.setdefault(p.change.type_key, []).append(p.change.id)
+            by_type.setdefault(p.change.type_key, []).append(p.id)
     used: set[UUID] = set()
     for type_key, going in by_type.items():
         for target, link in Referrers(me, me.type_of(type_key), tells=True).attached(going):
@@ -211,7 +211,7 @@ def _unless_used(me: Any, history: History, changeset_id: UUID, planned: list[Pl
     fields = [(p.current, p.step.action == "delete") for p in moving]
     objects = [p.current for p in planned if p.change.type_key == "custom_object" and p.step.action == "delete"]
     used.update(used_definitions(me, history, changeset_id, fields, objects))
-    return [attrs.evolve(p, step=_kept(p)) if p.change.id in used else p for p in planned]
+    return [attrs.evolve(p, step=_kept(p)) if p.id in used else p for p in planned]
 
 
 def _name(planned: Planned) -> tuple[Any, ...]:
