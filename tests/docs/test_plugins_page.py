@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from crmkit import sdk
-from crmkit.app.crm import BUILTIN_PLUGINS
+from crmkit.app.crm import BUILTIN_PLUGINS, FEATURES
 from crmkit.sdk import hooks
 
 ROOT = Path(__file__).parents[2]
@@ -56,7 +56,7 @@ def test_every_hook_says_when_it_fires_what_it_takes_and_what_an_exception_does(
 @pytest.mark.parametrize("name", SPECS)
 def test_every_hook_is_used_by_a_real_plugin(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.syspath_prepend(str(ROOT / "examples" / "plugin"))
-    plugins = [import_module(module) for module in (*BUILTIN_PLUGINS, "crmkit_quotes")]
+    plugins = [import_module(module) for module in (*BUILTIN_PLUGINS, *FEATURES, "crmkit_quotes")]
     assert any(hasattr(plugin, name) for plugin in plugins)
 
 

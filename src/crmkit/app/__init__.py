@@ -3,7 +3,8 @@
 ::
 
     crm, foundation      the front door, and what all its sessions stand on
-    tenants, template    tenants by API, and what one starts with
+    tenants              tenants by API
+    extensions           what plugins add to sessions and collections
     session, work        one actor, one transaction, one changeset: what is asked of it, and what it is
     loading, meanwhile   schema, actor and rights of a session, and what others change of them meanwhile
     collection, naming   the verbs of a record type; what people call records

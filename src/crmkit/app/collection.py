@@ -12,7 +12,6 @@ from crmkit.app.blocks import BLOCK
 from crmkit.app.outcomes import BulkResult, Raising, Tally
 from crmkit.app.query import Query
 from crmkit.app.refusals import missing
-from crmkit.app.tagging import tag_history
 from crmkit.app.work import Work
 from crmkit.app.writing import WritePath
 from crmkit.errors import CrmkitError, InvalidQuery, InvalidRecord, NotFound, UsageError
@@ -94,13 +93,6 @@ class Collection(Generic[T]):
     def history(self, target: T | UUID | str) -> list[Version]:
         """The versions of a record, oldest first, each with its changeset and what it changed."""
         return self.session.history().timeline(self.type.key, Reference("*").parse(target))
-
-    def tag_history(self, target: T | UUID | str) -> list[TagEvent]:
-        """What became of the tags on a record: who put them on, changed them or took them off, what expired, when.
-
-        Raises NotFound, and Denied without the right ``history`` on the record.
-        """
-        return tag_history(self.session, self.type.key, target)
 
     # -------------------------------------------------------------------------------------------------------- writing
 
@@ -233,6 +225,7 @@ class Collection(Generic[T]):
 
     if TYPE_CHECKING:
 
+        def tag_history(self, target: T | UUID | str) -> list[TagEvent]: ...
         def assign(self, target: T | UUID | str, owner: Any) -> T: ...
         def tag(self, target: T | UUID | str, tag: str, expires_at: datetime | None = None) -> None: ...
         def untag(self, target: T | UUID | str, tag: str) -> None: ...

@@ -13,13 +13,14 @@ from crmkit.app.collection import Collection
 from crmkit.app.commands import BUILTIN_COMMANDS, Commands
 from crmkit.app.delivery import Delivery
 from crmkit.app.foundation import Foundation
-from crmkit.app.health import Finding, examine
+from crmkit.app.health import examine
 from crmkit.app.outbox import outbox_of
 from crmkit.app.session import Session
 from crmkit.app.tenants import DEFAULT_TENANT, Tenants
 from crmkit.errors import Duplicate, StorageError, UsageError
 from crmkit.permissions import SYSTEM, Actor
 from crmkit.schema import Record
+from crmkit.sdk.finding import Finding
 from crmkit.store.tenants import Tenant
 from crmkit.store.unit import Audit
 from crmkit.values import Clock, IdFactory, clean_text, normalise_email, to_micros
@@ -29,9 +30,18 @@ if TYPE_CHECKING:
 
     from crmkit.app.sealing import Verification
 
-__all__ = ["BUILTIN_PLUGINS", "CRM"]
+__all__ = ["BUILTIN_PLUGINS", "CRM", "FEATURES"]
 
 _log = logging.getLogger("crmkit")
+
+FEATURES = (
+    "crmkit.features.customising.hooks",
+    "crmkit.features.metrics.hooks",
+    "crmkit.features.pipelines.hooks",
+    "crmkit.features.segments.hooks",
+    "crmkit.features.tags.hooks",
+)
+"""What every CRM does: plugins that cannot be left out, asked after all others."""
 
 BUILTIN_PLUGINS = (
     "crmkit.plugins.sales_pipeline",
@@ -40,6 +50,7 @@ BUILTIN_PLUGINS = (
     "crmkit.plugins.won_activity",
     "crmkit.plugins.account_lifecycle",
     "crmkit.plugins.segment_tasks",
+    "crmkit.plugins.sales_team",
 )
 """Plugins every CRM has unless told otherwise; they use the sdk like any other."""
 
@@ -70,7 +81,7 @@ class CRM(Foundation):
         super().__init__(
             target,
             plugins=plugins,
-            builtin_plugins=builtin_plugins,
+            builtin_plugins=(*builtin_plugins, *FEATURES),
             installed_plugins=installed_plugins,
             clock=clock,
             ids=ids,

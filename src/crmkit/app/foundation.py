@@ -6,6 +6,7 @@ from uuid import UUID
 
 from sqlalchemy import URL, Engine
 
+from crmkit.app.extensions import Extensions
 from crmkit.app.loading import POLICY_TYPES, SCHEMA_TYPES, TenantSchema, load_actor, load_rules, load_schema
 from crmkit.errors import InvalidDefinition, InvalidQuery, UnknownActor
 from crmkit.permissions import ACTIONS, Actions, Actor, Policy, Rule
@@ -68,6 +69,11 @@ class Foundation:
         )
         self.declared = _meaningful(Schema.of(record_type_of(record) for record in self.record_classes))
         self.actions: Actions = ACTIONS.with_(*self.plugins.collect("crmkit_actions"))
+        self.extensions = Extensions.of(
+            self.plugins.collect("crmkit_session_attributes"),
+            self.plugins.collect("crmkit_collections"),
+            self.declared.types,
+        )
         self.tables = Tables(self.declared)
         self.database = Database(target, tables=self.tables, synchronous=synchronous, audit=audit)
         self.codec: Codec = self.database.codec

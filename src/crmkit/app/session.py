@@ -1,20 +1,17 @@
 """A session: one actor, one tenant, one transaction, one changeset."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 from uuid import UUID
 
-from crmkit.app.collection import Accounts, Activities, Collection
+from crmkit.app.collection import Collection
 from crmkit.app.commands.undo import Undo
-from crmkit.app.deals import Deals, Pipelines
-from crmkit.app.facades import Fields, Objects
 from crmkit.app.judge import StoredWorld
 from crmkit.app.loading import POLICY_TYPES, SCHEMA_TYPES
 from crmkit.app.meanwhile import hold_definitions
 from crmkit.app.outbox import note
 from crmkit.app.refusals import missing
-from crmkit.app.segments import Segments
 from crmkit.app.work import Work
 from crmkit.app.writing import WritePath
 from crmkit.errors import NotFound, UsageError
@@ -28,7 +25,11 @@ from crmkit.store.writer import Stamp
 from crmkit.values import from_micros, parse_id
 
 if TYPE_CHECKING:
+    from crmkit.app.collection import Accounts, Activities
+    from crmkit.app.deals import Deals, Pipelines
+    from crmkit.app.facades import Fields, Objects
     from crmkit.app.metrics import Metrics
+    from crmkit.app.segments import Segments
 
 __all__ = ["Session"]
 
@@ -61,21 +62,41 @@ class Session(Work):
         activities: Activities
         tags: Collection[Tag]
         segments: Segments
+        fields: Fields
+        """The custom fields: ``me.fields.add("account", "employees", Integer())``."""
+        objects: Objects
+        """The custom objects: ``me.objects.add("vessel", plural="vessels", label="Vessel")``."""
+
+        def metrics(self, pipeline: Pipeline | UUID | str | None = None, **options: Any) -> Metrics:
+            """Numbers about a pipeline's deals, or all deals: ``me.metrics().win_rate(Period.quarter(2026, 1))``.
+
+            Options are ``where`` (a condition on deals), ``currency``, ``rates`` and ``policy``, ``start`` (the field
+            at which a deal's age begins) and ``members`` (list the ids behind each number); see ``crmkit.app.metrics``.
+            """
+            ...
     else:
 
         def __getattr__(self, name):
             if name.startswith("_") or name in ("schema", "policy"):
                 raise AttributeError(name)
+            if (make := self.crm.extensions.attributes.get(name)) is not None:
+                return make(self)
             record_type = self.schema.by_plural.get(name)
             if record_type is None:
                 hint = suggestion(name, self.schema.by_plural)
                 raise AttributeError(f"a session has no {name!r}; {hint}")
             return self.records(record_type.key)
 
+    def __dir__(self) -> list[str]:
+        return sorted({*super().__dir__(), *self.crm.extensions.attributes})
+
     def records(self, name: str) -> "Collection[Any]":
         """The collection of a record type, by key or plural. Raises NotFound."""
         record_type = self.type_of(name)
-        return _COLLECTIONS.get(record_type.key, Collection)(self, record_type)
+        made = self.crm.shelf.get(
+            ("collection", record_type.key), lambda: self.crm.extensions.collection_class(record_type.key, Collection)
+        )
+        return made(self, record_type)  # type: ignore[no-any-return]
 
     def writes(self, *, trusted: bool = False) -> WritePath:
         """The write path; ``trusted`` for links and records whose change the caller has authorised itself."""
@@ -85,27 +106,6 @@ class Session(Work):
         """Take a changeset back; see ``crmkit.app.commands.undo``."""
         wanted = changeset_id.id if isinstance(changeset_id, Changeset) else parse_id(changeset_id)
         return self.do(Undo(wanted))  # type: ignore[no-any-return]
-
-    @property
-    def fields(self) -> Fields:
-        """The custom fields: ``me.fields.add("account", "employees", Integer())``."""
-        return Fields(self)
-
-    @property
-    def objects(self) -> Objects:
-        """The custom objects: ``me.objects.add("vessel", plural="vessels", label="Vessel")``."""
-        return Objects(self)
-
-    def metrics(self, pipeline: Pipeline | UUID | str | None = None, **options: Any) -> "Metrics":
-        """Numbers about a pipeline's deals, or all deals: ``me.metrics().win_rate(Period.quarter(2026, 1))``.
-
-        Options are ``where`` (a condition on deals), ``currency``, ``rates`` and ``policy``, ``start`` (the field at
-        which a deal's age begins) and ``members`` (list the ids behind each number); see ``crmkit.app.metrics``.
-        """
-        # The mathematics costs a tenth of a second to import, and most sessions never ask.
-        from crmkit.app.measuring import metrics_of
-
-        return metrics_of(self, pipeline, **options)
 
     def explain(self, record: Record, action: str) -> Decision:
         """Whether the actor may do this with the record, and every rule and share that was asked.
@@ -227,9 +227,6 @@ class Session(Work):
         self._closed = True
         self.unit.close()
 
-
-_COLLECTIONS: Mapping[str, type[Collection[Any]]] = {"deal": Deals, "pipeline": Pipelines, "segment": Segments}
-"""The record types whose collections can do more than others."""
 
 _MARK = 2**62 - 1
 """The bits of an id that differ between any two: what is cached of a tenant is known by them."""

@@ -6,7 +6,6 @@ import attrs
 
 from crmkit.app.foundation import Foundation
 from crmkit.app.session import Session
-from crmkit.app.template import ADMIN, furnish
 from crmkit.errors import NotFound
 from crmkit.permissions import SYSTEM
 from crmkit.schema.field import checked_key
@@ -17,6 +16,8 @@ __all__ = ["DEFAULT_TENANT", "Tenants"]
 
 DEFAULT_TENANT = "default"
 """The key of the tenant that is there from the start."""
+_ADMIN = "admin"
+"""The role that may do everything, folded."""
 
 
 @attrs.frozen
@@ -31,8 +32,8 @@ class Tenants:
     ) -> Tenant:
         """A new tenant. ``zone_name`` is where its days begin, ``currency`` what its totals are shown in.
 
-        ``furnished`` gives it a sales pipeline and the roles admin, manager, rep and automation. Raises
-        Duplicate, InvalidDefinition.
+        ``furnished`` gives it what plugins make for a new tenant: the built-in ones a sales pipeline and the roles
+        admin, manager, rep and automation. Raises Duplicate, InvalidDefinition.
         """
         checked_key(key, "tenant")
         zone(zone_name)
@@ -44,7 +45,8 @@ class Tenants:
             if furnished:
                 # In the same transaction: a tenant without roles would let nobody in.
                 me = Session(crm, SYSTEM, tenant=tenant, unit=unit, reason="a new tenant", origin="setup")
-                furnish(me)
+                for plugin in crm.plugins.implementing("crmkit_new_tenant"):
+                    crm.plugins.ask(plugin, "crmkit_new_tenant", session=me)
                 me.commit()
             else:
                 unit.commit()
@@ -65,7 +67,7 @@ class Tenants:
         Raises NotFound (``unknown_tenant``, ``unknown_role``).
         """
         with self.open(SYSTEM, tenant=key, reason="first administrator", origin="setup") as me:
-            role = next((r for r in me.roles if fold(r.name) == ADMIN), None)
+            role = next((r for r in me.roles if fold(r.name) == _ADMIN), None)
             if role is None:
                 raise NotFound(
                     "the tenant has no role admin", code="unknown_role", hint="make one, or furnish the tenant"

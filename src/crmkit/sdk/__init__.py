@@ -6,6 +6,7 @@
     hooks/                          the hooks, one file a topic
     command, Command, Target        a use case of your own
     Change, Committed, Veto         what hooks see and say (change)
+    Finding                         what an examination found (finding)
     record_type, field, Record      a noun of your own
     FieldType                       a kind of field of your own
     F, days_ago, me, ...            expressions
@@ -18,6 +19,7 @@ from crmkit.query import F, days_ago, days_from_now, in_segment, me, my_team, my
 from crmkit.schema import Field, FieldType, Kind, Part, Record, Slot, field, record_type, types
 from crmkit.sdk.change import Change, Committed, Veto
 from crmkit.sdk.command import Command, Target, command
+from crmkit.sdk.finding import Finding
 from crmkit.sdk.markers import hookimpl
 from crmkit.values import Address, Money, Period, PersonName
 
@@ -30,6 +32,7 @@ __all__ = [
     "F",
     "Field",
     "FieldType",
+    "Finding",
     "InvalidRecord",
     "InvalidValue",
     "Kind",

@@ -12,6 +12,7 @@ import pluggy
 from crmkit.errors import CrmkitError, PluginError
 from crmkit.sdk.change import Change, Veto
 from crmkit.sdk.hooks.changes import ChangeHooks
+from crmkit.sdk.hooks.operations import OperationHooks
 from crmkit.sdk.hooks.register import RegisterHooks
 from crmkit.sdk.hooks.segments import SegmentHooks
 from crmkit.sdk.markers import PROJECT
@@ -30,9 +31,8 @@ class Plugins:
 
     def __init__(self, plugins: Iterable[object], *, builtin: Iterable[object] = (), installed: bool = False) -> None:
         self._manager = pluggy.PluginManager(PROJECT)
-        self._manager.add_hookspecs(RegisterHooks)
-        self._manager.add_hookspecs(ChangeHooks)
-        self._manager.add_hookspecs(SegmentHooks)
+        for hooks in (RegisterHooks, ChangeHooks, OperationHooks, SegmentHooks):
+            self._manager.add_hookspecs(hooks)
         for plugin in plugins:
             self._register(_loaded(plugin))
         if installed:
@@ -100,6 +100,10 @@ class Plugins:
     def ask(self, name: str, hook: str, **arguments: Any) -> Any:
         """The answer of one plugin. Raises PluginError."""
         return next((answer for _, answer in self._called([name], hook, arguments)), None)
+
+    def gather(self, name: str, hook: str, **arguments: Any) -> tuple[Any, ...]:
+        """What one plugin gives, all of it. Raises PluginError."""
+        return _items(name, hook, self.ask(name, hook, **arguments))
 
     def collect(self, hook: str) -> list[Any]:
         """What all plugins give, in one list. Raises PluginError."""

@@ -11,7 +11,7 @@ from uuid import UUID
 import attrs
 
 from crmkit.app.session import Session
-from crmkit.app.template import LINKS, OWNED, SHARED
+from crmkit.plugins.sales_team import LINKS, OWNED, SHARED
 
 __all__ = ["ADMIN", "HEAD", "People", "address_of", "hire"]
 

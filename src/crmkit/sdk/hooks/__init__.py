@@ -1,1 +1,9 @@
-"""The hooks, one file a topic: ``register`` (collect), ``changes`` (decide, and notify), ``segments`` (notify)."""
+"""The hooks, one file a topic.
+
+::
+
+    register     what a plugin adds (collect)
+    changes      what is about to change, what was committed (decide, notify)
+    operations   a tenant is made, an operator asks
+    segments     who came into a segment and who left it (notify)
+"""

@@ -4,10 +4,11 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
-__all__ = ["ADMIN", "LINKS", "OWNED", "SHARED", "furnish"]
+from crmkit.sdk import hookimpl
 
-ADMIN = "admin"
-"""The role that may do everything, folded."""
+__all__ = ["LINKS", "OWNED", "SHARED", "crmkit_new_tenant", "name"]
+
+name = "sales_team"
 
 _STAGES = (
     ("new", "open", "10"),
@@ -26,7 +27,7 @@ LINKS = ("account_contact",)
 """What links them."""
 
 _ROLES: Mapping[str, tuple[str, tuple[tuple[tuple[str, ...], tuple[str, ...], str], ...]]] = {
-    ADMIN: ("Everything", ((("*",), ("*",), "all"),)),
+    "admin": ("Everything", ((("*",), ("*",), "all"),)),
     "manager": (
         "The records of the teams below, and all that is shared by everybody",
         (
@@ -51,17 +52,19 @@ _ROLES: Mapping[str, tuple[str, tuple[tuple[tuple[str, ...], tuple[str, ...], st
 }
 
 
-def furnish(me: Any) -> None:
-    """Make the pipeline "Sales" and the roles admin, manager, rep and automation in the session's tenant."""
-    pipeline = me.pipelines.create(name="Sales")
+@hookimpl
+def crmkit_new_tenant(session: Any) -> None:
+    """Makes the pipeline "Sales" and the roles admin, manager, rep and automation."""
+    pipeline = session.pipelines.create(name="Sales")
     for position, (name, kind, probability) in enumerate(_STAGES):
-        me.stages.create(pipeline=pipeline, name=name, position=position, kind=kind, probability=Decimal(probability))
+        values = {"name": name, "position": position, "kind": kind, "probability": Decimal(probability)}
+        session.stages.create(values, pipeline=pipeline)
     for name, (description, grants) in _ROLES.items():
-        role = me.roles.create(name=name, description=description)
+        role = session.roles.create(name=name, description=description)
         rows = [
             {"role": role.id, "on": on, "action": action, "scope": scope}
             for types, actions, scope in grants
             for on in types
             for action in actions
         ]
-        me.records("grant").create_many(rows, stop=True)
+        session.records("grant").create_many(rows, stop=True)

@@ -1,0 +1,1 @@
+"""Fields and record types that a tenant adds: ``me.fields``, ``me.objects``."""

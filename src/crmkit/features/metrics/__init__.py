@@ -1,0 +1,1 @@
+"""Numbers about deals and leads: ``me.metrics(...)``."""

@@ -1,0 +1,1 @@
+"""Words on records of any type, and what became of them."""
