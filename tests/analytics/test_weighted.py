@@ -9,6 +9,7 @@ import attrs
 import pytest
 from hypothesis import given
 
+from crmkit.analytics import vega
 from crmkit.analytics.facts import DealFact
 from crmkit.analytics.weighted import tally, weighted_pipeline
 from crmkit.errors import InvalidValue
@@ -115,7 +116,7 @@ def test_the_last_day_of_the_calendar_is_a_day_like_others() -> None:
         (date(2024, 7, 1), Money(1, "EUR")),
         (date(9999, 12, 1), Money(100, "EUR")),
     ]
-    assert found.to_vega()
+    assert vega.forecast(found)
 
 
 def test_open_amounts_are_told_at_the_rate_of_today_not_of_a_day_to_come() -> None:

@@ -8,7 +8,8 @@ from hypothesis import reject
 
 from crmkit.errors import InvalidQuery
 from crmkit.query.bind import Binder, no_segments
-from crmkit.query.bound import Bound, in_memory
+from crmkit.query.bound import in_memory
+from crmkit.query.condition import Bound
 from crmkit.query.context import ALL_RIGHTS, Guard, Moment, WorldContext
 from crmkit.query.explain import Explanation, explain
 from crmkit.query.lift import NOBODY, ActorIds, lift

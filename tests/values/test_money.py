@@ -12,7 +12,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from crmkit.errors import CurrencyMismatch, InvalidValue, UsageError
-from crmkit.values.money import Money, minor_digits
+from crmkit.values import Money, minor_digits
 
 MAX = 2**63 - 1
 CURRENCIES = st.sampled_from(["EUR", "USD", "CNY", "JPY", "KWD", "CLF"])

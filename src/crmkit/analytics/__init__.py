@@ -15,5 +15,5 @@ a Metric that says what it counted, what it left out and why, and the name of it
     ladder, funnel, masks, conversion, cohort_curve        how far deals come
     clocks, dwell, response          how long things take
     tables, columns                  the same tallies by SQL; the one place here that knows a database
-    vega                             pictures and tables
+    html_table, vega                 tables and pictures
 """

@@ -11,8 +11,8 @@ from typing import Any, Generic, TypeVar
 
 import attrs
 
-from crmkit.analytics import vega
 from crmkit.analytics.frame import Frame
+from crmkit.analytics.html_table import figure_text, html_table, money_text, subtitle
 from crmkit.analytics.metric import Metric
 from crmkit.analytics.totals import money_of
 from crmkit.errors import CurrencyMismatch
@@ -88,12 +88,31 @@ class Backtest:
             "mape": self.mape.to_dict(),
         }
 
-    def to_vega(self) -> dict[str, Any]:
-        """A Vega-Lite document, see :func:`crmkit.analytics.vega.backtest`."""
-        return vega.backtest(self)
-
     def _repr_html_(self) -> str:
-        return vega.backtest_table(self)
+        """The rows of a backtest as an HTML table, with mean error, mean absolute error and mean percentage error."""
+        rows = [
+            (
+                row.frame.as_of.isoformat(),
+                row.period.label,
+                *(money_text(money) for money in (row.forecast, row.actual, row.error)),
+                "" if row.percentage is None else f"{float(row.percentage):+.1%}",
+            )
+            for row in self.rows
+        ]
+        means = (
+            "mean",
+            "",
+            "",
+            "",
+            f"{figure_text(self.bias)}, absolute {figure_text(self.mae)}",
+            figure_text(self.mape),
+        )
+        return html_table(
+            "Backtest: " + subtitle(self.bias.name, self.bias.n, self.bias.frame, None),
+            ("as of", "period", "forecast", "actual", "error", "error of actual"),
+            [*rows, means],
+            self.bias.excluded,
+        )
 
 
 def backtest(

@@ -8,7 +8,8 @@ import attrs
 
 from crmkit.errors import CurrencyMismatch, UsageError
 from crmkit.values import Money, local_date, zone
-from crmkit.values.money import UNITS_IN_ONE, minor_digits
+from crmkit.values.currency import minor_digits
+from crmkit.values.money import UNITS_IN_ONE
 from crmkit.values.rates import Policy, Rates
 from crmkit.values.text import shown
 

@@ -10,10 +10,10 @@ from typing import Any, Literal
 
 import attrs
 
-from crmkit.analytics import vega
 from crmkit.analytics.asked import one_of
 from crmkit.analytics.facts import DealFact, Outcome, Spell, StageFact
 from crmkit.analytics.frame import Frame
+from crmkit.analytics.html_table import figure_text, html_table, subtitle
 from crmkit.analytics.journeys import Journeys
 from crmkit.analytics.ladder import Order, Reaching, ladder
 from crmkit.analytics.metric import Metric
@@ -150,12 +150,24 @@ class Funnel:
             **self.frame.to_dict(),
         }
 
-    def to_vega(self) -> dict[str, Any]:
-        """A Vega-Lite document, see :func:`crmkit.analytics.vega.funnel`."""
-        return vega.funnel(self)
-
     def _repr_html_(self) -> str:
-        return vega.funnel_table(self)
+        """The steps as an HTML table."""
+        return html_table(
+            "Funnel: " + subtitle(self.variant, self.n, self.frame, self.period),
+            ("step", "deals", "amount", "to the next step", "of the first step", "lost"),
+            (
+                (
+                    step.name,
+                    figure_text(step.reached),
+                    figure_text(step.amount),
+                    "" if step.onward is None else figure_text(step.onward),
+                    figure_text(step.overall),
+                    str(step.outcomes.get("lost", 0)),
+                )
+                for step in self.steps
+            ),
+            self.excluded,
+        )
 
 
 def funnel(

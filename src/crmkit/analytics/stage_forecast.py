@@ -130,10 +130,6 @@ class StageForecast:
             "unknown": list(self.unknown),
         }
 
-    def to_vega(self) -> dict[str, Any]:
-        """A Vega-Lite document, see :func:`crmkit.analytics.vega.forecast`."""
-        return self.pipeline.to_vega()
-
     def _repr_html_(self) -> str:
         return self.pipeline._repr_html_()
 

@@ -15,10 +15,10 @@ from typing import Any, TypeAlias
 
 import attrs
 
-from crmkit.analytics import vega
 from crmkit.analytics.asked import check_period
 from crmkit.analytics.facts import DealFact
 from crmkit.analytics.frame import Frame
+from crmkit.analytics.html_table import figure_text, html_table, month_label, subtitle
 from crmkit.analytics.metric import Metric
 from crmkit.analytics.parts import Parts, PartsFold
 from crmkit.analytics.periods import covered, within
@@ -91,12 +91,21 @@ class WeightedPipeline:
             "overdue": self.overdue.to_dict(),
         }
 
-    def to_vega(self) -> dict[str, Any]:
-        """A Vega-Lite document, see :func:`crmkit.analytics.vega.forecast`."""
-        return vega.forecast(self)
-
     def _repr_html_(self) -> str:
-        return vega.forecast_table(self)
+        """The months of a forecast as an HTML table, with the total, its spread, and what is overdue."""
+        total = self.total
+        rows = [(month_label(month.period), figure_text(month), str(month.n)) for month in self.months]
+        rows += [
+            ("total", figure_text(total), str(total.n)),
+            ("spread", figure_text(self.spread), ""),
+            ("overdue, not in the total", figure_text(self.overdue), str(self.overdue.n)),
+        ]
+        return html_table(
+            "Forecast: " + subtitle(total.variant, total.n, total.frame, total.period),
+            ("month", "weighted amount", "deals"),
+            rows,
+            total.excluded,
+        )
 
 
 def tally(deals: Iterable[DealFact], period: Period | None, frame: Frame) -> WeightedTally:

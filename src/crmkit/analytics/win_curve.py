@@ -13,10 +13,10 @@ from typing import Any
 
 import attrs
 
-from crmkit.analytics import vega
 from crmkit.analytics.asked import check_age, check_period, one_of
 from crmkit.analytics.facts import DealFact, Outcome
 from crmkit.analytics.frame import Frame
+from crmkit.analytics.html_table import figure_text, html_table, subtitle
 from crmkit.analytics.metric import Metric
 from crmkit.analytics.parts import Parts, PartsFold
 from crmkit.analytics.periods import covered, within
@@ -29,6 +29,7 @@ from crmkit.values import Period, local_date, zone
 __all__ = ["ClosingFold", "ClosingTally", "WinCurve", "curve_of", "part_of", "tally", "win_curve"]
 
 _CLOSED: tuple[Outcome, ...] = ("won", "lost", "disqualified")
+_OUTCOMES: tuple[Outcome, ...] = ("won", "open", "lost", "disqualified")
 
 
 @attrs.frozen
@@ -145,12 +146,37 @@ class WinCurve:
         figures = attrs.asdict(self, recurse=False, filter=lambda _, value: isinstance(value, Metric))
         return {**{name: metric.to_dict() for name, metric in figures.items()}, "curve": list(self.points())}
 
-    def to_vega(self) -> dict[str, Any]:
-        """A Vega-Lite document, see :func:`crmkit.analytics.vega.win_curve`."""
-        return vega.win_curve(self)
-
     def _repr_html_(self) -> str:
-        return vega.win_curve_table(self)
+        """The shares at some ages as an HTML table, and below them the figures beside the naive ones."""
+        ages = [
+            (
+                f"{age} days",
+                *(figure_text(self.share(outcome, age)) for outcome in ("won", "open", "lost", "disqualified")),
+            )
+            for age in (30, 60, 90, 180, 365)
+        ]
+        figures = [
+            (
+                "win rate in the end",
+                figure_text(self.win_rate),
+                "of closed deals alone",
+                figure_text(self.naive_win_rate),
+                "",
+            ),
+            (
+                "median days to close",
+                figure_text(self.median_days_to_close),
+                "of closed deals alone",
+                figure_text(self.naive_median_days),
+                "",
+            ),
+        ]
+        return html_table(
+            "Win curve: " + subtitle("aalen_johansen", self.win_rate.n, self.frame, self.period),
+            ("age", *_OUTCOMES),
+            [*ages, *figures],
+            self.win_rate.excluded,
+        )
 
 
 def tally(deals: Iterable[DealFact], frame: Frame, period: Period | None = None) -> ClosingTally:

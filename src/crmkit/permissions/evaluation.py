@@ -7,7 +7,8 @@ import attrs
 
 from crmkit.query import Expr
 from crmkit.query.bind import CONSTANT_SPACE, Binder, SegmentSource, no_segments
-from crmkit.query.bound import Bound, in_memory
+from crmkit.query.bound import in_memory
+from crmkit.query.condition import Bound
 from crmkit.query.context import Moment, Row, Values, World, WorldContext
 from crmkit.query.lift import NOBODY, ActorIds, Lifted, lift
 from crmkit.schema import Schema

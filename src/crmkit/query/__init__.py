@@ -6,7 +6,7 @@
     text, json_form    its two other spellings (text_tokens, text_reader, text_writer; json_schema: what is published)
     lift        shape and constants taken apart, so that shapes are compiled once
     bind        checked against a schema and the actor's rights -> bound conditions; weight: and small enough
-    bound, terms, operators    both meanings, SQL and in memory, side by side (functions: what SQL has two spellings of)
+    condition, bound, terms, operators    both meanings, SQL and in memory, side by side (functions: spelt in two ways)
     explain     which clauses held
     context     what the language asks of its surroundings
 """

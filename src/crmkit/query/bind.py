@@ -9,18 +9,8 @@ from typing import Any
 import attrs
 
 from crmkit.errors import InvalidQuery
-from crmkit.query.bound import (
-    Bound,
-    Comparison,
-    Conjunction,
-    Fixed,
-    Inside,
-    Missing,
-    Negation,
-    Related,
-    Shared,
-    Tagged,
-)
+from crmkit.query.bound import Comparison, Conjunction, Fixed, Inside, Missing, Negation, Related, Shared, Tagged
+from crmkit.query.condition import Bound
 from crmkit.query.context import ALL_RIGHTS, Guard, Ref, Values
 from crmkit.query.lift import NOBODY, ActorIds, Lifted, Shape, lift
 from crmkit.query.nodes import AGGREGATES, COMPARISONS, QUANTIFIERS, Expr, now

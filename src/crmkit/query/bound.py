@@ -8,15 +8,15 @@ opposite: that keeps three-valued logic the same in both meanings and every cond
 from collections.abc import Iterator, Sequence
 
 import attrs
-from sqlalchemy import ColumnElement, and_, exists, false, func, not_, or_, select, true
+from sqlalchemy import and_, exists, false, func, not_, or_, select, true
 
+from crmkit.query.condition import Bound, Condition
 from crmkit.query.context import Moment, Row, Source, SqlContext, Values, World, WorldContext
 from crmkit.query.functions import never
 from crmkit.query.operators import OPERATORS, Operator
 from crmkit.query.terms import Column, Operands, Scalar, Step
 
 __all__ = [
-    "Bound",
     "Comparison",
     "Conjunction",
     "Fixed",
@@ -28,26 +28,6 @@ __all__ = [
     "Tagged",
     "in_memory",
 ]
-
-Condition = ColumnElement[bool]
-
-
-class Bound:
-    """A condition ready to run, in SQL and in memory."""
-
-    __slots__ = ()
-
-    def sql(self, context: SqlContext, source: Source, negate: bool = False) -> Condition:
-        """TRUE exactly where ``test`` is True (or, negated, False)."""
-        raise AssertionError(type(self))
-
-    def test(self, context: WorldContext, row: Row) -> bool | None:
-        """True, False, or None for unknown."""
-        raise AssertionError(type(self))
-
-    def parts(self) -> "Sequence[Bound]":
-        """The conditions this one is made of."""
-        return ()
 
 
 @attrs.frozen

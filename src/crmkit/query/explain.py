@@ -12,7 +12,8 @@ import attrs
 
 from crmkit.errors import InvalidQuery
 from crmkit.query.bind import SegmentSource, no_segments
-from crmkit.query.bound import Bound, Inside
+from crmkit.query.bound import Inside
+from crmkit.query.condition import Bound
 from crmkit.query.context import Row, WorldContext
 from crmkit.query.nodes import And, Expr, HasTag, InSegment, Not, Or, Within, joined
 from crmkit.query.text import format as text_of

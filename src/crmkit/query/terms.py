@@ -1,24 +1,21 @@
 """What stands on either side of a comparison: constants, columns reached through references, aggregates."""
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 import attrs
 from sqlalchemy import BigInteger, ColumnElement, and_, case, cast, false, func, not_, select
 
 from crmkit.errors import InputError, InvalidQuery
+from crmkit.query.condition import Bound, Condition
 from crmkit.query.context import Moment, Ref, Row, Source, SqlContext, Values, WorldContext
 from crmkit.query.operators import Operator
 from crmkit.schema import Field, FieldType
 from crmkit.schema.types import Decimal, Duration, Integer, Money
 from crmkit.schema.types.numbers import MAX_INTEGER
 
-if TYPE_CHECKING:
-    from crmkit.query.bound import Bound
-
 __all__ = ["SUMMABLE", "Aggregation", "Column", "Operands", "Scalar", "Step", "as_is"]
 
-Condition = ColumnElement[bool]
 Encode = Callable[[Any], Any]
 Keyed = tuple[Any, Any]
 """A compare primitive and its unit (the currency of money; None for types without)."""
@@ -133,8 +130,8 @@ class Step:
 
     field: Field
     to: str
-    rows: "Bound"
-    mask: "Bound | None" = None
+    rows: Bound
+    mask: Bound | None = None
 
 
 class Scalar:
@@ -171,7 +168,7 @@ class Column(Scalar):
 
     steps: tuple[Step, ...]
     field: Field
-    mask: "Bound | None" = None
+    mask: Bound | None = None
 
     @property
     def type(self) -> FieldType:  # type: ignore[override]
@@ -279,9 +276,9 @@ class Aggregation(Scalar):
     type_key: str
     back: str
     field: Field | None
-    rows: "Bound"
-    where: "Bound"
-    mask: "Bound | None" = None
+    rows: Bound
+    where: Bound
+    mask: Bound | None = None
 
     @property
     def type(self) -> FieldType:  # type: ignore[override]

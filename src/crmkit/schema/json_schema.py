@@ -10,6 +10,7 @@ amount or a duration, which jsonschema lets through, since Python's ``$`` matche
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
 
 from crmkit.schema.field import Field
 from crmkit.schema.json_guard import DIALECT, Formats, compiled
@@ -20,7 +21,7 @@ from crmkit.schema.types.json_document import write_document
 if TYPE_CHECKING:
     from jsonschema.protocols import Validator
 
-__all__ = ["FORMATS", "compiled_validator", "json_schema", "validator"]
+__all__ = ["FORMATS", "json_schema", "validator"]
 
 FORMATS: Formats = MappingProxyType({"date": Date().load, "date-time": DateTime().load, "uuid": Reference("*").load})
 """The formats that are checked, by the same code that reads the values."""
@@ -45,14 +46,14 @@ def json_schema(record_type: RecordType) -> dict[str, Any]:
 
 def validator(record_type: RecordType) -> "Validator":
     """The jsonschema validator of ``json_schema(record_type)``, formats checked; compiled once per record type."""
-    found: Validator = record_type.json_validator
+    found = _VALIDATORS.get(record_type)
+    if found is None:
+        found = _VALIDATORS[record_type] = compiled(json_schema(record_type), FORMATS).validator
     return found
 
 
-def compiled_validator(record_type: RecordType) -> "Validator":
-    """What ``RecordType.json_validator`` keeps."""
-    made: Validator = compiled(json_schema(record_type), FORMATS).validator
-    return made
+# By declaration, which never changes, for as long as it is there.
+_VALIDATORS: "WeakKeyDictionary[RecordType, Validator]" = WeakKeyDictionary()
 
 
 def _property(record_type: RecordType, field: Field) -> dict[str, Any]:

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable, Mapping
 from functools import cached_property
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import attrs
 
@@ -13,9 +13,6 @@ from crmkit.schema.field import Field, checked_key
 from crmkit.schema.parts import SLOTS
 from crmkit.schema.types import DateTime, Integer, Reference
 from crmkit.values.text import shown
-
-if TYPE_CHECKING:
-    from crmkit.schema.record import Record
 
 __all__ = ["SYSTEM_FIELDS", "RecordType", "record_type_of"]
 
@@ -54,7 +51,8 @@ class RecordType:
     label: str
     title: str
     sort: str
-    record: "type[Record]"
+    record: type[Any]
+    """The class of the records."""
     fields: tuple[Field, ...]
     table: str
     indexes: tuple[tuple[str, ...], ...] = ()
@@ -115,13 +113,6 @@ class RecordType:
         """The fields added in the tenant."""
         return tuple(f for f in self.fields if f.custom)
 
-    @cached_property
-    def json_validator(self) -> Any:
-        """The compiled validator of :func:`crmkit.schema.json_schema.json_schema`, made when first asked for."""
-        from crmkit.schema.json_schema import compiled_validator
-
-        return compiled_validator(self)
-
     @property
     def owned(self) -> bool:
         """Whether records have an owner, so that the scopes own and team mean something."""
@@ -132,9 +123,9 @@ class RecordType:
         return attrs.evolve(self, fields=self.declared + tuple(fields))
 
 
-def record_type_of(record: "type[Record] | Record") -> RecordType:
+def record_type_of(record: Any) -> RecordType:
     """The declaration of a record class or of a record."""
-    declared: Any = getattr(record, "__record_type__", None)
+    declared = getattr(record, "__record_type__", None)
     if declared is None:
         raise InvalidDefinition(f"{shown(record)} is not a declared record type", code="not_declared")
     return declared  # type: ignore[no-any-return]

@@ -13,7 +13,8 @@ from sqlalchemy import ColumnElement, Select, select
 
 from crmkit.errors import UsageError
 from crmkit.query.bind import CONSTANT_SPACE, Binder, SegmentSource, no_segments
-from crmkit.query.bound import Bound, Fixed
+from crmkit.query.bound import Fixed
+from crmkit.query.condition import Bound
 from crmkit.query.context import ALL_RIGHTS, Guard, Moment, Param, Source, SqlContext, Values
 from crmkit.query.lift import NOBODY, ActorIds, Lifted
 from crmkit.schema import Schema

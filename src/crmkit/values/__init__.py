@@ -4,7 +4,7 @@
 - :mod:`~crmkit.values.clock`: the clock, instants, days and zones as exact integers
 - :mod:`~crmkit.values.ids`: ids that ascend (UUID version 7)
 - :mod:`~crmkit.values.money`: exact amounts of one currency, :mod:`~crmkit.values.money_text`: as people write them,
-  :mod:`~crmkit.values.rates`: what they are worth in another
+  :mod:`~crmkit.values.currency`: the currencies, :mod:`~crmkit.values.rates`: what an amount is worth in another
 - :mod:`~crmkit.values.period`: a span of days in a zone, :mod:`~crmkit.values.business_hours`: opening hours there
 - :mod:`~crmkit.values.person_name`, :mod:`~crmkit.values.address`: names and addresses of people anywhere
 - :mod:`~crmkit.values.email`, :mod:`~crmkit.values.phone`, :mod:`~crmkit.values.url`: one spelling for each address,
@@ -25,9 +25,10 @@ from crmkit.values.clock import (
     to_micros,
     zone,
 )
+from crmkit.values.currency import minor_digits
 from crmkit.values.email import normalise_email
 from crmkit.values.ids import IdFactory, parse_id, uuid_from_bytes
-from crmkit.values.money import Money, minor_digits
+from crmkit.values.money import Money
 from crmkit.values.period import Period
 from crmkit.values.person_name import PersonName
 from crmkit.values.phone import normalise_phone

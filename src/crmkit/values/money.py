@@ -28,9 +28,11 @@ from typing import final
 import attrs
 
 from crmkit.errors import CurrencyMismatch, InvalidValue, UsageError
+from crmkit.values.currency import checked_currency, decimals_of
+from crmkit.values.money_text import read_money
 from crmkit.values.text import shown
 
-__all__ = ["UNITS_IN_ONE", "Money", "minor_digits"]
+__all__ = ["UNITS_IN_ONE", "Money"]
 
 _SCALE = 4
 UNITS_IN_ONE = 10_000
@@ -51,13 +53,6 @@ _ROUNDINGS = frozenset(
         ROUND_UP,
     }
 )
-# ISO 4217:2015 and its amendments, table A.1: the currencies whose minor unit is not a hundredth.
-_MINOR_DIGITS = {
-    "BIF": 0, "CLP": 0, "DJF": 0, "GNF": 0, "ISK": 0, "JPY": 0, "KMF": 0, "KRW": 0, "PYG": 0, "RWF": 0, "UGX": 0,
-    "UYI": 0, "VND": 0, "VUV": 0, "XAF": 0, "XOF": 0, "XPF": 0,
-    "BHD": 3, "IQD": 3, "JOD": 3, "KWD": 3, "LYD": 3, "OMR": 3, "TND": 3,
-    "CLF": 4, "UYW": 4,
-}  # fmt: skip
 # Rounds nothing: what it cannot keep, it traps. Shared, because a context takes longer to make than to use.
 _EXACT = Context(prec=80, Emin=MIN_EMIN, Emax=MAX_EMAX, traps=[InvalidOperation, Inexact])
 
@@ -65,15 +60,6 @@ _ROUND_FIRST = "round it first, for example with Decimal.quantize"
 
 _new = object.__new__
 _set = object.__setattr__
-
-
-def minor_digits(currency: str) -> int:
-    """How many decimals the currency is paid in by ISO 4217: 0 for JPY, 3 for KWD, 4 for CLF, else 2.
-
-    Codes the table does not know, and those without a minor unit such as XAU, count as 2. Raises
-    :class:`~crmkit.errors.InvalidValue` with code ``bad_currency``.
-    """
-    return _MINOR_DIGITS.get(_checked_currency(currency), 2)
 
 
 @final
@@ -98,7 +84,7 @@ class Money:
 
     def __init__(self, amount: Decimal | int | str, currency: str) -> None:
         _set(self, "units", _units(amount))
-        _set(self, "currency", _checked_currency(currency))
+        _set(self, "currency", checked_currency(currency))
 
     @classmethod
     def from_units(cls, units: int, currency: str) -> "Money":
@@ -112,7 +98,7 @@ class Money:
             raise _out_of_range()
         made = _new(cls)
         _set(made, "units", units)
-        _set(made, "currency", _checked_currency(currency))
+        _set(made, "currency", checked_currency(currency))
         return made
 
     @classmethod
@@ -122,9 +108,7 @@ class Money:
         The rules are in :mod:`crmkit.values.money_text`. ``default_currency`` is for a text that names none, and says
         which dollar or yuan a shared sign means. Raises :class:`~crmkit.errors.InvalidValue`.
         """
-        from crmkit.values.money_text import parse_money  # it makes Money, so it cannot be loaded before
-
-        return parse_money(text, default_currency)
+        return cls(*read_money(text, default_currency))
 
     @classmethod
     def total(cls, items: Iterable["Money"], currency: str | None = None) -> "Money | None":
@@ -144,7 +128,7 @@ class Money:
     @property
     def amount(self) -> Decimal:
         """The amount with the currency's minor digits, or as many as it needs: 1.50 EUR, 1.2345 EUR, 150 JPY."""
-        digits = max(_MINOR_DIGITS.get(self.currency, 2), _decimals(self.units))
+        digits = max(decimals_of(self.currency), _decimals(self.units))
         return Decimal(self.units // 10 ** (_SCALE - digits)).scaleb(-digits, _EXACT)
 
     def quantized(self, rounding: str = ROUND_HALF_EVEN) -> "Money":
@@ -168,7 +152,7 @@ class Money:
         none above it.
         """
         _check_weights(weights)
-        step = 10 ** (_SCALE - _MINOR_DIGITS.get(self.currency, 2))
+        step = 10 ** (_SCALE - decimals_of(self.currency))
         if self.units % step:
             step = 1
         sign = -1 if self.units < 0 else 1
@@ -243,7 +227,7 @@ class Money:
             )
         if units.adjusted() > _MAX_ADJUSTED + _SCALE:
             raise _out_of_range()
-        step = _SCALE - _MINOR_DIGITS.get(self.currency, 2)
+        step = _SCALE - decimals_of(self.currency)
         steps = units.scaleb(-step, _context(units)).to_integral_value(rounding)
         return Money.from_units(int(steps) * 10**step, self.currency)
 
@@ -333,16 +317,6 @@ def _check_weights(weights: Sequence[int]) -> None:
             code="bad_weights",
             hint="for example allocate([1, 1, 1]) for equal thirds",
         )
-
-
-def _checked_currency(currency: str) -> str:
-    if type(currency) is not str or not (
-        len(currency) == 3 and currency.isascii() and currency.isalpha() and currency.isupper()
-    ):
-        raise InvalidValue(
-            f"{shown(currency)} is no currency code", code="bad_currency", hint="use three capital letters such as EUR"
-        )
-    return currency
 
 
 def _mismatch(one: str, other: str) -> CurrencyMismatch:

@@ -24,10 +24,10 @@ import re
 import unicodedata
 
 from crmkit.errors import InvalidValue
-from crmkit.values.money import Money, minor_digits
+from crmkit.values.currency import minor_digits
 from crmkit.values.text import hides_digits, shown
 
-__all__ = ["parse_money"]
+__all__ = ["read_money"]
 
 _MAX_LENGTH = 64
 _NUMBER = re.compile(r"(?P<head>[^0-9]*?)(?P<number>[.,]?[0-9](?:[0-9.,' ]*[0-9])?)(?P<tail>[^0-9]*)")
@@ -58,11 +58,11 @@ _SIGNS = {
 }  # fmt: skip
 
 
-def parse_money(text: str, default_currency: str | None = None) -> Money:
-    """The money a text names, by the rules above.
+def read_money(text: str, default_currency: str | None = None) -> tuple[str, str]:
+    """The amount, as a plain number, and the currency that a text names, by the rules above.
 
     Raises :class:`~crmkit.errors.InvalidValue` with code ``not_an_amount``, ``ambiguous_amount``,
-    ``ambiguous_currency``, ``no_currency``, ``bad_currency``, ``too_precise`` or ``out_of_range``.
+    ``ambiguous_currency``, ``no_currency`` or ``bad_currency``. Money itself says whether it can be as large or exact.
     """
     if default_currency is not None:
         minor_digits(default_currency)
@@ -76,7 +76,7 @@ def parse_money(text: str, default_currency: str | None = None) -> Money:
     negative, marks = _signs(text, parts["head"].strip(), parts["tail"].strip())
     currency = _currency(text, marks, default_currency)
     number = _number(text, parts["number"], currency)
-    return Money(f"-{number}" if negative else number, currency)
+    return f"-{number}" if negative else number, currency
 
 
 def _plain(text: str) -> str:

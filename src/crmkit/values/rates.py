@@ -11,7 +11,8 @@ import attrs
 
 from crmkit.errors import InvalidValue, UsageError
 from crmkit.values.clock import to_days
-from crmkit.values.money import Money, minor_digits
+from crmkit.values.currency import minor_digits
+from crmkit.values.money import Money
 from crmkit.values.text import shown
 
 __all__ = ["Policy", "Rate", "RateRow", "Rates"]
