@@ -4,7 +4,7 @@ from itertools import product
 
 import pytest
 
-from crmkit.segments.lifecycle import LIFECYCLE, WAYS, refusal, ways_from
+from crmkit.records.lifecycle import LIFECYCLE, WAYS, refusal, ways_from
 
 
 def test_no_two_ways_lead_from_one_state_to_the_same() -> None:

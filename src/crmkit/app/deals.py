@@ -1,42 +1,23 @@
-"""What only deals and pipelines can tell: where a deal has been, its three clocks, how a pipeline was edited."""
+"""What only deals and pipelines can tell: where a deal has been, how a pipeline was edited."""
 
 import copy
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 import attrs
 
 from crmkit.app.collection import Collection
-from crmkit.app.last_contact import last_contact
 from crmkit.records import Deal, Pipeline, Stage, StageInterval
 from crmkit.schema.types import Reference
-from crmkit.segments.worklist import about_deal
 
 if TYPE_CHECKING:
     from datetime import date
 
-__all__ = ["Clocks", "Deals", "PipelineVersion", "Pipelines"]
+    from crmkit.features.metrics.clocks import Clocks
 
-
-@attrs.frozen(kw_only=True)
-class Clocks:
-    """The three clocks of a deal, which are never mixed.
-
-    ``age`` runs since it was created. ``current``, ``latest``, ``first`` and ``cumulative`` tell its dwell in the stage
-    it is in: see :class:`crmkit.analytics.clocks.Dwell`. ``idle`` runs since the last contact (None: there never was
-    one), and ``rotten`` says whether that is as long as the stage's ``idle_days`` (None where it cannot be said).
-    """
-
-    age: timedelta
-    current: timedelta | None
-    latest: timedelta | None
-    first: timedelta | None
-    cumulative: timedelta
-    idle: timedelta | None
-    last_contact: datetime | None
-    rotten: bool | None
+__all__ = ["Deals", "PipelineVersion", "Pipelines"]
 
 
 @attrs.frozen
@@ -55,6 +36,10 @@ class Deals(Collection[Deal]):
         ) -> Deal: ...
         def split(self, deal: Deal | UUID | str, shares: Mapping[Any, Any]) -> None: ...
 
+    if TYPE_CHECKING:
+
+        def clocks(self, deal: Deal | UUID | str) -> "Clocks": ...
+
     def intervals(self, deal: Deal | UUID | str) -> tuple[StageInterval, ...]:
         """The time the deal spent in stages, oldest first: who may read where the deal is may read where it was, and
         what it was worth as far as what it is. Raises NotFound.
@@ -67,33 +52,6 @@ class Deals(Collection[Deal]):
         found = me.system_reader.referring("stage_interval", "deal", [read.id])
         ordered = sorted(found, key=lambda i: (i.entered, i.left is None, i.left or i.entered, i.id))
         return tuple(interval if worth else _without_amount(interval) for interval in ordered)
-
-    def clocks(self, deal: Deal | UUID | str) -> Clocks:
-        """Age, dwell and idle time of the deal now. Contacts are calls, e-mails and meetings that happened, about the
-        deal or with its account, of which the actor may read. Raises NotFound.
-        """
-        from crmkit.analytics import clocks
-        from crmkit.analytics.facts import DealFact, Spell
-        from crmkit.analytics.frame import Frame
-
-        me, found = self.session, self.get(deal)
-        frame = Frame(as_of=me.as_of or me.crm.clock.now())
-        fact = DealFact(id=found.id, outcome=found.outcome, created_at=found.created_at)  # type: ignore[arg-type]
-        spells = [Spell(deal=i.deal, stage=i.stage, entered=i.entered, left=i.left) for i in self.intervals(found)]
-        dwell = clocks.dwell(fact, spells, found.stage, frame)
-        contact = last_contact(me, about_deal(found.id, found.account))
-        idle = clocks.idle(contact, frame)
-        stage: Any = None if found.stage is None else me.system_reader.get("stage", found.stage)
-        return Clocks(
-            age=clocks.age(fact, frame),
-            current=dwell.current,
-            latest=dwell.latest,
-            first=dwell.first,
-            cumulative=dwell.cumulative,
-            idle=idle,
-            last_contact=contact,
-            rotten=clocks.is_rotten(idle, None if stage is None else stage.idle_days),
-        )
 
 
 def _without_amount(interval: StageInterval) -> StageInterval:

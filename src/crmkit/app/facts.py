@@ -15,7 +15,7 @@ from crmkit.analytics.frame import Frame
 from crmkit.analytics.journeys import Journey, journey, together
 from crmkit.analytics.response import AttemptFact, LeadFact
 from crmkit.query.lift import Lifted
-from crmkit.segments.worklist import CONTACTS, contact_instant
+from crmkit.segments.contacts import CONTACTS, contact_instant
 from crmkit.store.reader import Reader
 from crmkit.values import zone
 

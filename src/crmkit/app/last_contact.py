@@ -5,7 +5,7 @@ from typing import Any
 
 from crmkit.app.query import Query
 from crmkit.query import Expr, F
-from crmkit.segments.worklist import contact_instant, contacted
+from crmkit.segments.contacts import contact_instant, contacted
 
 __all__ = ["last_contact"]
 

@@ -31,8 +31,9 @@ from crmkit.query.lift import lift
 from crmkit.query.nodes import TRUE, Expr, holds
 from crmkit.records import Segment
 from crmkit.schema import Record
+from crmkit.segments.contacts import about_account, about_deal
 from crmkit.segments.rfm import CutPoints, Purchases, Score, cut_points, scores, valued_in, won_deals
-from crmkit.segments.worklist import WorkItem, about_account, about_deal, open_in, stake, under_followed
+from crmkit.segments.worklist import WorkItem, open_in, stake, under_followed
 from crmkit.values import Money, to_micros
 from crmkit.values.text import shown
 

@@ -3,6 +3,7 @@
 ::
 
     party      whom we deal with: accounts, contacts
+    lifecycle  where we stand with an account, and the ways from one state to another
     sales      what we sell and how far we are: leads, products, pipelines, deals
     activity   what was done and what is to be done
     tags       tags and segments

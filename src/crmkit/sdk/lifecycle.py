@@ -1,5 +1,5 @@
 """The ways of an account's lifecycle, for plugins that guard or follow them."""
 
-from crmkit.segments.lifecycle import LIFECYCLE, WAYS, Refusal, Way, refusal, ways_from
+from crmkit.records.lifecycle import LIFECYCLE, WAYS, Refusal, Way, refusal, ways_from
 
 __all__ = ["LIFECYCLE", "WAYS", "Refusal", "Way", "refusal", "ways_from"]

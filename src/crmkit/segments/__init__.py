@@ -6,7 +6,7 @@
     tag_history  the versions of taggings, told as events
     rfm          recency, frequency and value by stored cut points
     tiers        A, B, C by expected close
-    lifecycle    where we stand with an account, and the ways that lead from there
+    contacts     which activities are contacts, and about what
     worklist     much at stake, and nobody in touch
 
 All but ``tables`` are pure: they make expressions and decide, and read nothing.

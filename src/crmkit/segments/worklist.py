@@ -2,32 +2,19 @@
 
 from datetime import datetime
 from typing import Any
-from uuid import UUID
 
 import attrs
 
 from crmkit.errors import InvalidQuery, InvalidValue
-from crmkit.query import Expr, F, days_ago, now
-from crmkit.query.nodes import Path, all_of
+from crmkit.query import Expr, F
+from crmkit.query.nodes import all_of
 from crmkit.records import Deal
+from crmkit.segments.contacts import contacted
 from crmkit.segments.rfm import valued_in
 from crmkit.values import Money
 from crmkit.values.text import shown
 
-__all__ = [
-    "CONTACTS",
-    "WorkItem",
-    "about_account",
-    "about_deal",
-    "contact_instant",
-    "contacted",
-    "open_in",
-    "stake",
-    "under_followed",
-]
-
-CONTACTS = ("call", "meeting", "email")
-"""The activities that are contacts, unless a machine sent them."""
+__all__ = ["WorkItem", "open_in", "stake", "under_followed"]
 
 
 @attrs.frozen
@@ -37,38 +24,6 @@ class WorkItem:
     record: Any
     value: Money
     last_contact: datetime | None
-
-
-def contacted(days: int | None = None) -> Expr:
-    """Activities that count as a contact: a call, a meeting, an e-mail that has happened and was not automatic.
-
-    It happened when it was done, or else, unless it is still due, when it says (:func:`contact_instant`). With
-    ``days``, within that many calendar days.
-    """
-    noted = all_of((F.done_at.is_null(), F.due_at.is_null(), _past(F.at, days)))
-    return all_of((F.kind.is_in(CONTACTS), F.automatic == False, _past(F.done_at, days) | noted))  # noqa: E712 - a condition
-
-
-def _past(instant: Path, days: int | None) -> Expr:
-    return instant <= now if days is None else all_of((instant <= now, instant >= days_ago(days)))
-
-
-def contact_instant(activity: Any) -> datetime | None:
-    """When an activity happened; None for one that is due and not done, and for one that does not say."""
-    if activity.done_at is not None or activity.due_at is not None:
-        return activity.done_at  # type: ignore[no-any-return]
-    return activity.at  # type: ignore[no-any-return]
-
-
-def about_deal(deal: UUID, account: UUID | None) -> Expr:
-    """The activities about a deal, or about its account and no deal."""
-    own = F.deal == deal
-    return own if account is None else own | ((F.account == account) & F.deal.is_null())
-
-
-def about_account(account: UUID) -> Expr:
-    """The activities about an account or one of its deals."""
-    return (F.account == account) | (F.deal.account == account)
 
 
 def under_followed(on: str, at_least: Money, days: int) -> Expr:

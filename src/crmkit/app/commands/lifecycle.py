@@ -4,9 +4,9 @@ from typing import Any
 
 from crmkit.errors import InvalidRecord
 from crmkit.records import Account
+from crmkit.records.lifecycle import refusal
 from crmkit.schema.types import Reference
 from crmkit.sdk.command import Command, Target, command
-from crmkit.segments.lifecycle import refusal
 
 __all__ = ["Advance"]
 

@@ -2,15 +2,21 @@
 
 from collections.abc import Callable, Iterable
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
 
 import attrs
 
+from crmkit.app.collection import Collection
 from crmkit.query import F
+from crmkit.records import Deal
 from crmkit.sdk.finding import Finding
 from crmkit.sdk.markers import hookimpl
 
-__all__ = ["crmkit_examine", "crmkit_session_attributes", "name"]
+if TYPE_CHECKING:
+    from crmkit.features.metrics.clocks import Clocks
+
+__all__ = ["crmkit_collections", "crmkit_examine", "crmkit_session_attributes", "name"]
 
 name = "metrics"
 
@@ -26,6 +32,26 @@ def _metrics(session: Any) -> Callable[..., Any]:
     from crmkit.app.measuring import metrics_of
 
     return partial(metrics_of, session)
+
+
+class Timed(Collection[Deal]):
+    """What the mathematics tells of one deal."""
+
+    __slots__ = ()
+
+    def clocks(self, deal: Deal | UUID | str) -> "Clocks":
+        """Age, dwell and idle time of the deal now. Contacts are calls, e-mails and meetings that happened, about the
+        deal or with its account, of which the actor may read. Raises NotFound.
+        """
+        from crmkit.features.metrics.clocks import clocks_of
+
+        return clocks_of(self, deal)
+
+
+@hookimpl
+def crmkit_collections() -> Iterable[tuple[str, type[Any]]]:
+    """``me.deals.clocks(deal)``."""
+    return [("deal", Timed)]
 
 
 @hookimpl
