@@ -12,7 +12,7 @@ from psycopg import sql
 from sqlalchemy import URL
 
 from tests.conftest import new_database
-from tests.nerves.snapshots import digest
+from tests.integration.snapshots import digest
 
 Connection = psycopg.Connection[tuple[Any, ...]]
 

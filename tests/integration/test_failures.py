@@ -13,7 +13,7 @@ from sqlalchemy import Engine, create_engine, event, make_url
 
 from crmkit import CRM
 from crmkit.errors import StorageError, Unavailable
-from tests.nerves.snapshots import broken, digest, snapshot
+from tests.integration.snapshots import broken, digest, snapshot
 from tests.staff import ADMIN
 
 OpenCRM = Callable[..., CRM]
