@@ -5,8 +5,8 @@ from collections.abc import Iterator
 import pytest
 from sqlalchemy import URL
 
-from tests.conftest import new_database
 from tests.equality.stored_worlds import WorldDatabase
+from tests.postgres import new_database
 
 
 @pytest.fixture(scope="session")
