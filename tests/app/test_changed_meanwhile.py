@@ -10,7 +10,7 @@ from sqlalchemy import create_engine
 from crmkit import CRM
 from crmkit.errors import Conflict, CrmkitError, UnknownActor
 from crmkit.schema.types import Integer, Text
-from tests.nerves.snapshots import digest
+from tests.integration.snapshots import digest
 from tests.staff import ADMIN, hire
 
 

@@ -38,7 +38,7 @@ def test_importing_crmkit_takes_less_than_half_a_second_and_loads_nothing_heavy(
 
 
 @pytest.mark.parametrize("statement", ["from crmkit import CRM", "from crmkit import CRM; CRM('sqlite://').commands"])
-def test_the_front_door_loads_no_migrations_no_web_forms_and_no_validator(statement: str) -> None:
+def test_the_top_package_loads_no_migrations_no_web_forms_and_no_validator(statement: str) -> None:
     """Nor does a CRM that was made and not used."""
     _, modules = imported(statement)
     assert {"crmkit", "sqlalchemy"} <= modules

@@ -16,7 +16,7 @@ from crmkit.errors import CrmkitError, Denied, InputError, InvalidQuery, Invalid
 from crmkit.query import in_segment
 from crmkit.sdk import hookimpl
 from crmkit.testing import FakeClock
-from tests.nerves.snapshots import broken, digest, snapshot
+from tests.integration.snapshots import broken, digest, snapshot
 from tests.staff import ADMIN, grant, hire
 
 

@@ -17,7 +17,7 @@ from crmkit.schema.types import Integer, Text
 from crmkit.sdk import hookimpl
 from crmkit.store.migrate import include_name
 from crmkit.testing import FakeClock
-from tests.nerves.snapshots import broken, digest, snapshot
+from tests.integration.snapshots import broken, digest, snapshot
 from tests.staff import ADMIN
 
 

@@ -9,7 +9,7 @@ import pytest
 from crmkit import CRM, F
 from crmkit.errors import CrmkitError, InvalidRecord
 from crmkit.schema.types import Integer, Text
-from tests.nerves.snapshots import digest
+from tests.integration.snapshots import digest
 from tests.staff import ADMIN, grant, hire
 
 

@@ -12,7 +12,7 @@ from crmkit.errors import BulkStopped, CrmkitError, Denied, InputError, InvalidR
 from crmkit.schema.types import Text
 from crmkit.sdk import Veto, hookimpl
 from crmkit.testing import FakeClock
-from tests.nerves.snapshots import broken, digest, snapshot
+from tests.integration.snapshots import broken, digest, snapshot
 from tests.staff import ADMIN, grant, hire
 
 

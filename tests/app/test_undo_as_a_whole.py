@@ -14,7 +14,7 @@ from crmkit.app.references import targets_first
 from crmkit.query import in_segment
 from crmkit.schema.types import Reference
 from crmkit.sdk import Change, Veto, hookimpl
-from tests.nerves.snapshots import broken, digest, snapshot
+from tests.integration.snapshots import broken, digest, snapshot
 from tests.staff import ADMIN, hire
 from tests.undoing import told
 

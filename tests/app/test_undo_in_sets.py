@@ -11,7 +11,7 @@ from crmkit import CRM, F, Money
 from crmkit.errors import Conflict
 from crmkit.schema.types import Integer, Text
 from crmkit.sdk import Change, Committed, Veto, hookimpl
-from tests.nerves.snapshots import broken, digest, snapshot
+from tests.integration.snapshots import broken, digest, snapshot
 from tests.staff import ADMIN, employ, grant, hire
 from tests.undoing import Told, counting, one_by_one, told
 

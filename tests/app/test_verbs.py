@@ -18,7 +18,7 @@ from crmkit.errors import (
 )
 from crmkit.records import Account, Contact
 from crmkit.schema.types import Integer, Text
-from tests.nerves.snapshots import broken, digest, snapshot
+from tests.integration.snapshots import broken, digest, snapshot
 from tests.staff import ADMIN, grant, hire
 
 

@@ -23,8 +23,8 @@ class Source:
         return ast.parse(self.text, filename=str(self.path))
 
     @property
-    def room(self) -> str:
-        """The floor or room the module stands in; ``""`` for the package itself."""
+    def package(self) -> str:
+        """The package below ``crmkit`` that the module is in; ``""`` for ``crmkit`` itself."""
         return "" if self.path == PurePosixPath("__init__.py") else PurePosixPath(self.path.parts[0]).stem
 
     @property

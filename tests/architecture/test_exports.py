@@ -106,5 +106,5 @@ def test_what_one_module_takes_from_another_is_listed_there(sources: list[Source
 
 
 def test_a_name_that_is_taken_and_not_listed_is_reported() -> None:
-    door = sample('__all__ = ["a"]\na = b = 1', "values/one.py")
-    assert unlisted([door, sample("from crmkit.values.one import a, b")]) == ["crmkit.values.one.b"]
+    listing = sample('__all__ = ["a"]\na = b = 1', "values/one.py")
+    assert unlisted([listing, sample("from crmkit.values.one import a, b")]) == ["crmkit.values.one.b"]

@@ -1,4 +1,4 @@
-"""SQL is built from columns, in the rooms that build statements, and nowhere as text."""
+"""SQL is built from columns, in the packages that build statements, and nowhere as text."""
 
 from collections.abc import Iterator
 
@@ -27,7 +27,7 @@ def textual_sql(source: Source) -> Iterator[str]:
 
 def stray_statements(source: Source) -> Iterator[str]:
     """Statements built outside query, store and an engine's own tables.py."""
-    if source.room in {"query", "store"} or source.path.name == "tables.py":
+    if source.package in {"query", "store"} or source.path.name == "tables.py":
         return
     for name, line in sorted(set(imported_names(source.tree, "sqlalchemy"))):
         if name.rpartition(".")[2] in STATEMENTS:
@@ -77,7 +77,7 @@ def test_a_text_of_our_own_is_no_sql() -> None:
         "import sqlalchemy as sa\nsa.update(table)",
     ],
 )
-def test_a_statement_is_reported_outside_the_rooms_that_build_them(code: str) -> None:
+def test_a_statement_is_reported_outside_the_packages_that_build_them(code: str) -> None:
     for path in ("app/session.py", "schema/text.py", "history/undo.py", "cli/main.py"):
         assert len(list(stray_statements(sample(code, path)))) == 1
     for path in ("store/reader.py", "query/compile.py", "history/tables.py"):

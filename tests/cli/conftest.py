@@ -16,7 +16,7 @@ from crmkit.cli.demo.load import Loaded, load
 from crmkit.schema.types import Integer
 from crmkit.testing import FakeClock
 from tests.cli.command import CHIEF, REP, Answer, run
-from tests.conftest import new_database
+from tests.postgres import new_database
 
 # ------------------------------------------------------------------------------------------------------ a small company
 

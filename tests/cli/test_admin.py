@@ -11,7 +11,7 @@ from sqlalchemy import URL, create_engine, make_url, text
 
 from tests.cli.command import CHIEF, Answer, run
 from tests.cli.conftest import Company
-from tests.conftest import administrator
+from tests.postgres import administrator
 
 PLUGIN = "tests.cli.failing_plugin"
 

@@ -1,4 +1,4 @@
-"""docs/architecture.md draws the house that stands."""
+"""docs/architecture.md draws the packages that there are."""
 
 import re
 from pathlib import Path
@@ -9,11 +9,11 @@ ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
 
 
-def test_every_room_is_on_a_floor_and_no_other() -> None:
+def test_the_drawing_names_every_package_and_no_other() -> None:
     package = ROOT / "src" / "crmkit"
-    rooms = {path.parent.name for path in package.glob("*/__init__.py")} | {"errors"}
+    packages = {path.parent.name for path in package.glob("*/__init__.py")} | {"errors"}
     drawing = PAGE[PAGE.index("```text\n") + 8 :].partition("```")[0]
-    assert {line.split()[0] for line in drawing.splitlines()} == rooms
+    assert {line.split()[0] for line in drawing.splitlines()} == packages
 
 
 def test_every_module_and_test_it_names_is_there() -> None:

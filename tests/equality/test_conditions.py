@@ -8,7 +8,7 @@ from hypothesis import event, given, settings
 from hypothesis import strategies as st
 
 from crmkit.query.lift import lift
-from tests.equality.stage import Stage
+from tests.equality.stored_worlds import WorldDatabase
 from tests.query.memory import Session, unless_too_large
 from tests.query.strategies import (
     SCHEMA,
@@ -34,7 +34,7 @@ def plain(entries):
 @pytest.mark.timeout(900)
 @settings(max_examples=settings().max_examples * 20 // CONDITIONS)
 @given(st.data())
-def test_sql_and_memory_find_the_same_records(stages: list[Stage], data):
+def test_sql_and_memory_find_the_same_records(world_databases: list[WorldDatabase], data):
     """In random schemas, worlds, rights and moments, on both databases, by list and by count."""
     schema = data.draw(st.just(SCHEMA) | custom_schemas()).schema
     world = data.draw(worlds(schema))
@@ -50,9 +50,9 @@ def test_sql_and_memory_find_the_same_records(stages: list[Stage], data):
         found = unless_too_large(partial(found_in, session, guard, on, test))
         asked.append((on, lift(expr, actors), found))
         event(f"found {'some' if found else 'none'}")
-    for stage in stages:
-        with stage.showing(schema, plain(world.rows()), plain(world.later())) as scene:
-            reader = scene.reader(scene.view(session.moment, guard, actors, segments))
+    for database in world_databases:
+        with database.holding(schema, plain(world.rows()), plain(world.later())) as written:
+            reader = written.reader(written.view(session.moment, guard, actors, segments))
             for on, lifted, found in asked:
                 assert unless_too_large(partial(reader.ids, on, lifted)) == found
                 assert unless_too_large(partial(reader.count, on, lifted)) == len(found)

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 
 from crmkit.permissions import Policy
 from crmkit.query.lift import EVERYTHING
-from tests.equality.stage import Scene, Stage
+from tests.equality.stored_worlds import StoredWorld, WorldDatabase
 from tests.permissions import openfga
 from tests.permissions.oracle import Oracle
 from tests.permissions.strategies import TYPES, Case, worlds
@@ -24,21 +24,21 @@ def stored(rows: Any) -> Iterator[tuple[str, UUID, dict[str, Any]]]:
             yield type_key, row["id"], {f.key: f.type.parse(row[f.key]) for f in fields if row[f.key] is not None}
 
 
-def seen(scene: Scene, policy: Policy, type_key: str, *actions: str) -> set[UUID]:
+def seen(written: StoredWorld, policy: Policy, type_key: str, *actions: str) -> set[UUID]:
     """What SQL finds under a policy."""
-    view = scene.view(MOMENT, policy, policy.actor.ids)
-    return set(scene.reader(view).ids(type_key, EVERYTHING, *actions))
+    view = written.view(MOMENT, policy, policy.actor.ids)
+    return set(written.reader(view).ids(type_key, EVERYTHING, *actions))
 
 
-def compare(scene: Scene, world: DictWorld, policy: Policy, oracle: Oracle) -> None:
+def compare(written: StoredWorld, world: DictWorld, policy: Policy, oracle: Oracle) -> None:
     for type_key in TYPES:
         rows = world.all(type_key)
         visible = [row for row in rows if oracle.allows(type_key, "read", row)]
-        assert seen(scene, policy, type_key) == {row["id"] for row in visible}
+        assert seen(written, policy, type_key) == {row["id"] for row in visible}
         for action in ("update", "delete", "assign"):
             allowed = {row["id"] for row in visible if oracle.allows(type_key, action, row)}
-            assert seen(scene, policy, type_key, action) == allowed
-        reader = scene.reader(scene.view(MOMENT, policy, policy.actor.ids))
+            assert seen(written, policy, type_key, action) == allowed
+        reader = written.reader(written.view(MOMENT, policy, policy.actor.ids))
         found = {record.id: record for record in reader.records(type_key)}
         for row in visible:
             readable = oracle.readable(type_key, row)
@@ -50,33 +50,33 @@ def compare(scene: Scene, world: DictWorld, policy: Policy, oracle: Oracle) -> N
 @pytest.mark.timeout(900)
 @settings(max_examples=settings().max_examples * 4)
 @given(worlds(grants_at_least=2))
-def test_sql_shows_each_actor_what_the_oracle_allows(stages: list[Stage], case: Case) -> None:
+def test_sql_shows_each_actor_what_the_oracle_allows(world_databases: list[WorldDatabase], case: Case) -> None:
     """Rows by scope, share and deny, fields by grant, on both databases."""
     world = case.world
     later = [(key, row["id"], {"parent": row["parent"]}) for key, row in case.later()]
-    for stage in stages:
-        with stage.showing(SCHEMA, stored(case.rows()), later) as scene:
+    for database in world_databases:
+        with database.holding(SCHEMA, stored(case.rows()), later) as written:
             for user in world.directory.active:
-                compare(scene, world, world.directory.policy(user), case.oracle(user))
+                compare(written, world, world.directory.policy(user), case.oracle(user))
 
 
 @pytest.mark.parametrize("asked", openfga.OBJECTS, ids=str)
-def test_sql_lists_the_objects_the_published_store_lists(stages: list[Stage], asked: Any) -> None:
+def test_sql_lists_the_objects_the_published_store_lists(world_databases: list[WorldDatabase], asked: Any) -> None:
     world = DictWorld.of(openfga.ROWS)
     policy = world.directory.policy(openfga.id_of(asked.user))
     type_key = openfga.NOUNS[asked.kind][0]
     of_kind = {row["id"] for row in world.all(type_key) if openfga.of_kind(asked.kind, row)}
-    for stage in stages:
-        with stage.showing(SCHEMA, stored(openfga.ROWS)) as scene:
-            found = seen(scene, policy, type_key, asked.action)
+    for database in world_databases:
+        with database.holding(SCHEMA, stored(openfga.ROWS)) as written:
+            found = seen(written, policy, type_key, asked.action)
             assert found & of_kind == set(map(openfga.id_of, asked.expected))
 
 
 @pytest.mark.parametrize("asked", openfga.CHECKS, ids=str)
-def test_sql_decides_each_check_of_the_published_store(stages: list[Stage], asked: Any) -> None:
+def test_sql_decides_each_check_of_the_published_store(world_databases: list[WorldDatabase], asked: Any) -> None:
     world = DictWorld.of(openfga.ROWS)
     policy = world.directory.policy(openfga.id_of(asked.user))
     type_key = openfga.NOUNS[asked.object.partition(":")[0]][0]
-    for stage in stages:
-        with stage.showing(SCHEMA, stored(openfga.ROWS)) as scene:
-            assert (openfga.id_of(asked.object) in seen(scene, policy, type_key, asked.action)) is asked.expected
+    for database in world_databases:
+        with database.holding(SCHEMA, stored(openfga.ROWS)) as written:
+            assert (openfga.id_of(asked.object) in seen(written, policy, type_key, asked.action)) is asked.expected

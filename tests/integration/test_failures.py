@@ -13,7 +13,8 @@ from sqlalchemy import Engine, create_engine, event, make_url
 
 from crmkit import CRM
 from crmkit.errors import StorageError, Unavailable
-from tests.nerves.snapshots import broken, digest, snapshot
+from tests.integration.snapshots import broken, digest, snapshot
+from tests.postgres import POOL
 from tests.staff import ADMIN
 
 OpenCRM = Callable[..., CRM]
@@ -157,11 +158,13 @@ def server_url(migrated_postgres: Callable[[str], str]) -> str:
 
 
 def cut(url: str) -> None:
-    """Ends every other connection to the database, and waits until they are gone."""
+    """Ends every connection of crmkit to the database, and waits until they are gone."""
     with psycopg.connect(url.replace("+psycopg", "", 1)) as other:
         ended = other.execute(
             "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity "
-            "WHERE datname = current_database() AND pid <> pg_backend_pid() AND backend_type = 'client backend'"
+            "WHERE datname = current_database() AND pid <> pg_backend_pid() AND backend_type = 'client backend' "
+            "AND application_name <> %s",
+            [POOL],
         ).fetchall()
     assert ended == [(True,)]
 

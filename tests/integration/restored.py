@@ -11,8 +11,8 @@ import psycopg
 from psycopg import sql
 from sqlalchemy import URL
 
-from tests.conftest import new_database
-from tests.nerves.snapshots import digest
+from tests.integration.snapshots import digest
+from tests.postgres import new_database
 
 Connection = psycopg.Connection[tuple[Any, ...]]
 

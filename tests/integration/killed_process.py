@@ -1,11 +1,12 @@
-"""A process that starts a child for each work it is told to do, and lets it die before its n-th statement.
+"""A process that forks a child for each unit of work, and the child kills itself before its n-th statement.
 
-``python -m tests.nerves.doomed`` reads a JSON document a line, ``{"url", "work", "names", "dies"}``, and answers each:
+``python -m tests.integration.killed_process`` reads a JSON document a line,
+``{"url", "work", "names", "killed_before"}``, and answers each:
 
-- ``dies`` is ``n``: ``killed``, or ``done`` and the number of statements if there were fewer;
-- ``dies`` is 0: a child does all of it, the answer is ``done`` and the number of statements;
-- ``dies`` is null: this process does all of it, the answer is ``rehearsed``. Children are forked from this process, so
-  after a rehearsal they need neither start Python nor compile statements.
+- ``killed_before`` is ``n``: ``killed``, or ``done`` and the number of statements if there were fewer;
+- ``killed_before`` is 0: a child does all of it, the answer is ``done`` and the number of statements;
+- ``killed_before`` is null: this process does all of it, the answer is ``warm``. Children are forked from this process,
+  so after that they need neither start Python nor compile statements.
 """
 
 import json
@@ -20,22 +21,22 @@ import psycopg
 from sqlalchemy import Engine, event
 
 from crmkit import CRM
-from tests.nerves.works import WORKS, Names, repeatable, rewind
+from tests.integration.units_of_work import WORKS, Names, repeatable, rewind
 
 MONTH = 6
 
 
-class Fate:
+class StatementCounter:
     """Counts statements, on both drivers, and kills this process before one of them."""
 
-    def __init__(self, dies: int) -> None:
+    def __init__(self, killed_before: int) -> None:
         self.sent = 0
-        self._dies = dies
+        self._killed_before = killed_before
 
     def count(self, *_: object) -> None:
         """A statement is about to be sent."""
         self.sent += 1
-        if self.sent == self._dies:
+        if self.sent == self._killed_before:
             os.kill(os.getpid(), signal.SIGKILL)
 
     def watch(self) -> None:
@@ -55,22 +56,22 @@ class Fate:
         psycopg.Connection.wait = counted  # type: ignore[method-assign, assignment]
 
 
-def fulfil(crm: CRM, work: str, names: Names, dies: int) -> str:
-    """In a child: does the work until it is done or dead."""
-    fate = Fate(dies)
-    fate.watch()
+def do_counted(crm: CRM, work: str, names: Names, killed_before: int) -> str:
+    """In a child: does the work until it is done or the child is killed."""
+    counter = StatementCounter(killed_before)
+    counter.watch()
     WORKS[work](crm, names)
     crm.dispose()
-    return f"done {fate.sent}"
+    return f"done {counter.sent}"
 
 
-def outlive(crm: CRM, work: str, names: Names, dies: int) -> str:
+def do_in_child(crm: CRM, work: str, names: Names, killed_before: int) -> str:
     """Starts the child and says how it ended."""
     reading, writing = os.pipe()
     child = os.fork()
     if child == 0:
         try:
-            os.write(writing, fulfil(crm, work, names, dies).encode())
+            os.write(writing, do_counted(crm, work, names, killed_before).encode())
         finally:
             # Whatever was raised, a child must not go on reading its parent's tasks.
             os._exit(1 if sys.exc_info()[0] else 0)
@@ -83,12 +84,12 @@ def outlive(crm: CRM, work: str, names: Names, dies: int) -> str:
     return done if status == 0 else f"failed {status}"
 
 
-def rehearse(crm: CRM, work: str, names: Names) -> str:
+def do_here(crm: CRM, work: str, names: Names) -> str:
     """Does the work, and leaves nothing of it in this process but compiled statements."""
     WORKS[work](crm, names)
     crm.dispose()
     rewind(crm, MONTH)
-    return "rehearsed"
+    return "warm"
 
 
 def main() -> None:
@@ -96,10 +97,10 @@ def main() -> None:
     crms: dict[str, CRM] = {}
     for line in sys.stdin:
         task = json.loads(line)
-        url, work, dies = task["url"], task["work"], task["dies"]
+        url, work, killed_before = task["url"], task["work"], task["killed_before"]
         crm = crms[url] = crms.get(url) or repeatable(url, MONTH)
         names = {name: UUID(value) for name, value in task["names"].items()}
-        answer = rehearse(crm, work, names) if dies is None else outlive(crm, work, names, dies)
+        answer = do_here(crm, work, names) if killed_before is None else do_in_child(crm, work, names, killed_before)
         sys.stdout.write(f"{answer}\n")
         sys.stdout.flush()
 

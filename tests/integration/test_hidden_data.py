@@ -1,7 +1,7 @@
 """What a person may not read changes nothing that the person can observe.
 
 Two databases differ in nothing but fields and records that the clerk may not read: other values, records that are there
-in one only. Through every door, and with every question one could ask about what is hidden, the clerk sees the same in
+in one only. With every public name, and every question one could ask about what is hidden, the clerk sees the same in
 both: the same records, counts and sums, the same errors in the same words.
 """
 
@@ -19,8 +19,8 @@ from crmkit.query.nodes import TRUE, Within
 from crmkit.schema.types import Integer, Text
 from crmkit.testing import FakeClock
 from crmkit.values import IdFactory
-from tests.nerves.behind import Row, rewrite
-from tests.nerves.doors import TRUSTED, Door, Way, doors, seen
+from tests.integration.public_api import TRUSTED, Caller, Use, seen, uses
+from tests.integration.raw_rows import Row, rewrite
 from tests.staff import ADMIN, employ, grant, hire
 
 OpenCrm = Callable[..., CRM]
@@ -134,8 +134,8 @@ def _custom(value: Any, mine: bool, code: str) -> Any:
 
 
 @pytest.fixture
-def worlds(migrated_database: Callable[[str], str], open_crm: OpenCrm) -> tuple[Way, Way]:
-    """The clerk's way into each of the two databases."""
+def worlds(migrated_database: Callable[[str], str], open_crm: OpenCrm) -> tuple[Caller, Caller]:
+    """The clerk as the caller of each of the two databases."""
     ways = []
     for name in ("one", "other"):
         url = migrated_database(name)
@@ -145,7 +145,7 @@ def worlds(migrated_database: Callable[[str], str], open_crm: OpenCrm) -> tuple[
         crm.dispose()
         if name == "other":
             assert rewrite(url, conceal(names)) > 12
-        ways.append(Way(open_crm(url), "default", names, CLERK))
+        ways.append(Caller(open_crm(url), "default", names, CLERK))
     assert ways[0].names == ways[1].names
     return ways[0], ways[1]
 
@@ -154,9 +154,9 @@ HIDDEN = (F.margin, F.code, F.headcount, F.rank, F.memo, F.description, F.annual
 BEYOND = (F.parent.name, F.parent.headcount, F.parent.parent.name, F.owner.name)
 
 
-def questions() -> dict[str, Door]:
+def questions() -> dict[str, Use]:
     """What somebody might ask who wants to know what is hidden."""
-    found: dict[str, Door] = {}
+    found: dict[str, Use] = {}
     for path in (*HIDDEN, *BEYOND):
         name = ".".join(path.names)
         found |= {
@@ -178,7 +178,7 @@ def _through(start: Any, path: Any) -> Any:
     return start
 
 
-FIELD_QUESTIONS: dict[str, Door] = {
+FIELD_QUESTIONS: dict[str, Use] = {
     "margin by text": lambda me, w: me.accounts.where("margin > 3").count(),
     "headcount is": lambda me, w: [a.id for a in me.accounts.where(F.headcount > 43)],
     "headcount is not": lambda me, w: [a.id for a in me.accounts.where(~(F.headcount > 43))],
@@ -202,7 +202,7 @@ FIELD_QUESTIONS: dict[str, Door] = {
     "in blocks": lambda me, w: sorted(a.id for block in me.accounts.where().blocks() for a in block),
 }
 
-RECORD_QUESTIONS: dict[str, Door] = {
+RECORD_QUESTIONS: dict[str, Use] = {
     **{f"get {n}": lambda me, w, n=n: me.accounts.get(w.names[n]) for n in ("secret", "hidden", "parent", "gone")},
     **{f"find {n}": lambda me, w, n=n: me.find(w.names[n]).key for n in ("secret", "hidden", "gone", "note")},
     **{f"history {n}": lambda me, w, n=n: me.accounts.history(w.names[n]) for n in ("secret", "hidden", "public")},
@@ -228,7 +228,7 @@ RECORD_QUESTIONS: dict[str, Door] = {
     "past sums": lambda me, w: _past(w, lambda past: past.accounts.totals(by=F.parent.name, sums=F.headcount)),
 }
 
-WRITES: dict[str, Door] = {
+WRITES: dict[str, Use] = {
     **{f"refer to {n}": lambda me, w, n=n: me.deals.create(name="x", account=w.names[n]) for n in ("secret", "hidden")},
     **{
         f"move below {n}": lambda me, w, n=n: me.accounts.update(w.spare, parent=w.names[n]) for n in ("secret", "gone")
@@ -251,20 +251,20 @@ WRITES: dict[str, Door] = {
 }
 
 
-def _past(way: Way, look: Callable[[Any], Any]) -> Any:
-    with way.crm.session(CLERK, as_of=FakeClock().now().replace(month=2)) as past:
+def _past(caller: Caller, look: Callable[[Any], Any]) -> Any:
+    with caller.crm.session(CLERK, as_of=FakeClock().now().replace(month=2)) as past:
         return look(past)
 
 
-def test_what_is_hidden_changes_nothing_that_can_be_observed(worlds: tuple[Way, Way]) -> None:
+def test_what_is_hidden_changes_nothing_that_can_be_observed(worlds: tuple[Caller, Caller]) -> None:
     one, other = worlds
     known = [value for value in one.names.values() if isinstance(value, UUID)]
-    tried: list[tuple[str, Door]] = [(name, door) for name, door in doors() if name not in TRUSTED]
-    for name, door in [*questions().items(), *tried]:
-        assert seen(door, one, known) == seen(door, other, known), name
+    tried: list[tuple[str, Use]] = [(name, used) for name, used in uses() if name not in TRUSTED]
+    for name, used in [*questions().items(), *tried]:
+        assert seen(used, one, known) == seen(used, other, known), name
 
 
-def test_the_questions_are_answered_where_something_may_be_read(worlds: tuple[Way, Way]) -> None:
+def test_the_questions_are_answered_where_something_may_be_read(worlds: tuple[Caller, Caller]) -> None:
     """Otherwise the test above would compare refusals only."""
     one, _ = worlds
     with one.crm.session(CLERK) as me:

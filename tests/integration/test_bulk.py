@@ -11,7 +11,7 @@ from crmkit import CRM, F
 from crmkit.app.blocks import BLOCK
 from crmkit.errors import BulkStopped, InvalidRecord
 from crmkit.schema.types import Integer, Text
-from tests.nerves.snapshots import broken, digest, snapshot
+from tests.integration.snapshots import broken, digest, snapshot
 from tests.staff import ADMIN, hire
 
 HELD = 2 * BLOCK + 1

@@ -13,9 +13,9 @@ from crmkit import CRM
 from crmkit.errors import CrmkitError, Duplicate, InvalidRecord, Unavailable
 from crmkit.schema.types import Text
 from crmkit.values import SystemClock
-from tests.nerves.editing import Report, count_up
-from tests.nerves.processes import started
-from tests.nerves.snapshots import broken, snapshot
+from tests.integration.concurrent_edits import Report, count_up
+from tests.integration.processes import started
+from tests.integration.snapshots import broken, snapshot
 from tests.staff import ADMIN
 
 THREADS, PROCESSES = 8, 4
@@ -77,7 +77,10 @@ def test_threads_that_edit_the_same_records_lose_nothing(crm: CRM, migrated_url:
 
 def test_processes_that_edit_the_same_records_lose_nothing(crm: CRM, migrated_url: str) -> None:
     accounts = list(map(str, some_accounts(crm, 2)))
-    editors = [started("tests.nerves.editing", migrated_url, "12", f"进程 {n}", *accounts) for n in range(PROCESSES)]
+    editors = [
+        started("tests.integration.concurrent_edits", migrated_url, "12", f"进程 {n}", *accounts)
+        for n in range(PROCESSES)
+    ]
     for editor in editors:
         assert editor.stdin is not None
         editor.stdin.write("go\n")

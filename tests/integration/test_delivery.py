@@ -11,7 +11,7 @@ import pytest
 from crmkit import CRM, F
 from crmkit.sdk import Committed, hookimpl
 from crmkit.testing import FakeClock
-from tests.nerves.snapshots import broken, snapshot
+from tests.integration.snapshots import broken, snapshot
 from tests.staff import ADMIN, grant
 
 OpenCrm = Callable[..., CRM]

@@ -11,7 +11,7 @@ from crmkit.app.blocks import BLOCK
 from crmkit.errors import BulkStopped, NotFound, Vetoed
 from crmkit.schema.types import Text
 from crmkit.sdk import Veto, hookimpl
-from tests.nerves.snapshots import broken, digest, snapshot
+from tests.integration.snapshots import broken, digest, snapshot
 from tests.staff import ADMIN
 
 

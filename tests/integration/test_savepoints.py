@@ -12,11 +12,11 @@ from sqlalchemy.orm import Session
 
 from crmkit import CRM
 from crmkit.errors import Unavailable
-from tests.nerves.faults import Fault, failing_engine
-from tests.nerves.restored import Restored
-from tests.nerves.snapshots import Snapshot, broken, snapshot
-from tests.nerves.verbs import VERBS, Verb
-from tests.nerves.works import Names, repeatable
+from tests.integration.faults import Fault, failing_engine
+from tests.integration.restored import Restored
+from tests.integration.snapshots import Snapshot, broken, snapshot
+from tests.integration.units_of_work import Names, repeatable
+from tests.integration.verbs import VERBS, Verb
 from tests.staff import ADMIN
 
 pytestmark = pytest.mark.timeout(900)  # hundreds of failures, one by one

@@ -13,8 +13,8 @@ from crmkit import CRM, Address, Money, PersonName
 from crmkit.errors import CrmkitError
 from crmkit.schema import types
 from crmkit.schema.field_type import FieldType
-from tests.nerves.snapshots import digest
-from tests.nerves.works import repeatable
+from tests.integration.snapshots import digest
+from tests.integration.units_of_work import repeatable
 from tests.staff import ADMIN
 
 Ask = Callable[[Any], Any]

@@ -1,4 +1,4 @@
-"""Two tenants with mirrored ids never see each other, through any public door there is."""
+"""Two tenants with mirrored ids never see each other, through any public name there is."""
 
 import random
 from collections.abc import Callable
@@ -11,9 +11,9 @@ from crmkit import CRM
 from crmkit.errors import UnknownActor
 from crmkit.testing import FakeClock
 from crmkit.values import IdFactory
-from tests.nerves.doors import DOORS, Way, doors, public_names, seen
-from tests.nerves.mirror import ANA, NORTH, SOUTH, furnish_north, mirror
-from tests.nerves.snapshots import Snapshot, broken, snapshot
+from tests.integration.mirrored_tenants import ANA, NORTH, SOUTH, furnish_north, mirror
+from tests.integration.public_api import USES, Caller, public_names, seen, uses
+from tests.integration.snapshots import Snapshot, broken, snapshot
 from tests.staff import ADMIN
 
 OpenCrm = Callable[..., CRM]
@@ -39,28 +39,28 @@ def of_tenant(found: Snapshot, key: str) -> Snapshot:
     return {table: [row for row in rows if row["tenant_id"] == number] for table, rows in found.items()}
 
 
-def test_every_door_is_watched(crm: CRM) -> None:
-    """A new public name needs an entry in tests/nerves/doors.py, and an entry needs a name."""
+def test_every_public_name_is_used_here(crm: CRM) -> None:
+    """A new public name needs an entry in tests/integration/public_api.py, and an entry needs a name."""
     with crm.session(ADMIN) as me:
         found = public_names(crm, me)
-    listed = {kind: set(table) for kind, table in DOORS.items()}
+    listed = {kind: set(table) for kind, table in USES.items()}
     assert {kind: found[kind] ^ listed[kind] for kind in found if found[kind] != listed[kind]} == {}
 
 
 def test_a_tenant_sees_the_same_whether_another_mirrors_it_or_not(
     worlds: tuple[str, str, dict[str, Any]], open_crm: OpenCrm
 ) -> None:
-    """Each door is first used in south, so that whatever is cached there is at hand when north uses it."""
+    """Each name is first used in south, so that whatever is cached there is at hand when north uses it."""
     mirrored_url, alone_url, names = worlds
     known = frozenset(value for value in names.values() if isinstance(value, UUID))
-    mirrored = Way(open_crm(mirrored_url), NORTH, names, ANA)
-    south = Way(mirrored.crm, SOUTH, names, ANA)
-    alone = Way(open_crm(alone_url), NORTH, names, ANA)
+    mirrored = Caller(open_crm(mirrored_url), NORTH, names, ANA)
+    south = Caller(mirrored.crm, SOUTH, names, ANA)
+    alone = Caller(open_crm(alone_url), NORTH, names, ANA)
     before = of_tenant(snapshot(mirrored_url), SOUTH)
-    for name, door in doors():
+    for name, used in uses():
         if not name.startswith(("CRM.", "Tenants.")):
-            seen(door, south, known, dry_run=True)
-        in_company, by_itself = seen(door, mirrored, known), seen(door, alone, known)
+            seen(used, south, known, dry_run=True)
+        in_company, by_itself = seen(used, mirrored, known), seen(used, alone, known)
         assert in_company == by_itself, name
         assert "SOUTH" not in str(in_company).replace("account SOUTH", ""), name
     after = snapshot(mirrored_url)

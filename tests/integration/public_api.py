@@ -1,7 +1,7 @@
 """Every public name by which a person or a command reaches data, with a use of it; and what is seen through it.
 
-A public method or property that is not listed here fails ``test_every_door_is_watched``: whoever adds one says here how
-it is used, and it is tried between tenants and between people with different rights from then on.
+A public method or property that is not listed here fails ``test_every_public_name_is_used_here``: whoever adds one says
+here how it is used, and it is tried between tenants and between people with different rights from then on.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -27,15 +27,15 @@ from crmkit.query.nodes import TRUE
 from crmkit.schema import Record
 from crmkit.schema.types import Integer
 
-Door = Callable[[Any, "Way"], Any]
+Use = Callable[[Any, "Caller"], Any]
 
 LATER = datetime(2024, 4, 1, tzinfo=UTC)
 """Between the making of a world (January) and its use (May): what is later is only said to be later."""
 
 
 @attrs.frozen
-class Way:
-    """The CRM and the tenant through whose doors somebody goes, and the ids of what is there, by name."""
+class Caller:
+    """Who calls, in which CRM and tenant, and the ids of what is there, by name."""
 
     crm: CRM
     tenant: str
@@ -56,11 +56,11 @@ class Way:
             return error.code
 
 
-# ------------------------------------------------------------------------------------------------------------ the doors
+# ------------------------------------------------------------------------------------------------------------- the uses
 
 _NO_DATA = "holds no records"
 
-CRM_DOORS: dict[str, Door | str] = {
+CRM_USES: dict[str, Use | str] = {
     "actions": lambda me, w: sorted(w.crm.actions),
     "actor": lambda me, w: w.crm.actor(me, w.who),
     "clock": _NO_DATA,
@@ -80,7 +80,7 @@ CRM_DOORS: dict[str, Door | str] = {
     "record_classes": lambda me, w: [c.__name__ for c in w.crm.record_classes],
     "registry": lambda me, w: w.crm.registry.state(me.unit, me.tenant.id).zone,
     "seal": lambda me, w: w.crm.seal(w.tenant),
-    "session": lambda me, w: use(w, lambda other: other.accounts.count()),
+    "session": lambda me, w: in_session(w, lambda other: other.accounts.count()),
     "shelf": _NO_DATA,
     "system": "the system may do everything in the tenant it names; as a session",
     "tables": lambda me, w: sorted(w.crm.tables.live),
@@ -90,10 +90,10 @@ CRM_DOORS: dict[str, Door | str] = {
     "verify": lambda me, w: (w.crm.verify(w.tenant).sealed, w.crm.verify(w.tenant).broken),
 }
 
-SESSION_DOORS: dict[str, Door | str] = {
+SESSION_USES: dict[str, Use | str] = {
     "actor": lambda me, w: (me.actor.name, me.actor.id, me.actor.role_ids, me.actor.ids),
     "after_commit": _NO_DATA,
-    "as_of": lambda me, w: use(w, lambda past: list(past.accounts), as_of=LATER),
+    "as_of": lambda me, w: in_session(w, lambda past: list(past.accounts), as_of=LATER),
     "ask": lambda me, w: me.ask("sales_pipeline", ()),
     "base_view": lambda me, w: list(me.reading(me.base_view()).records("account")),
     "bulk": "the frame of bulk verbs, which are tried as verbs",
@@ -110,7 +110,7 @@ SESSION_DOORS: dict[str, Door | str] = {
     "crm": "see CRM",
     "do": lambda me, w: me.do(me.crm.commands.by_name["deal.move"](w.deal, to="proposal")),
     "doing": "the frame of verbs, which are tried as verbs",
-    "dry_run": lambda me, w: use(w, lambda dry: (dry.accounts.delete(w.spare), dry.changes)[1], dry_run=True),
+    "dry_run": lambda me, w: in_session(w, lambda dry: (dry.accounts.delete(w.spare), dry.changes)[1], dry_run=True),
     "explain": lambda me, w: [me.explain(a, action) for a in me.accounts for action in ("read", "update", "delete")],
     "fields": "see Fields",
     "forms": lambda me, w: sorted(me.forms.by_type),
@@ -168,7 +168,7 @@ SESSION_DOORS: dict[str, Door | str] = {
     "wrote": _NO_DATA,
 }
 
-COLLECTION_DOORS: dict[str, Door | str] = {
+COLLECTION_USES: dict[str, Use | str] = {
     "count": lambda me, w: [me.records(key).count() for key in sorted(me.schema.types)],
     "create": lambda me, w: me.contacts.create(name="New NORTH", account=w.account),
     "create_many": lambda me, w: me.deals.create_many([{"name": "NORTH"}, {"name": "NORTH", "account": w.parent}]),
@@ -191,7 +191,7 @@ COLLECTION_DOORS: dict[str, Door | str] = {
     "where": lambda me, w: list(me.accounts.where('name.contains("account") or name.contains("parent")')),
 }
 
-QUERY_DOORS: dict[str, Door | str] = {
+QUERY_USES: dict[str, Use | str] = {
     "blocks": lambda me, w: sorted((a for block in me.accounts.where().blocks(2) for a in block), key=lambda a: a.id),
     "condition": _NO_DATA,
     "count": lambda me, w: me.accounts.where(F.deals.count() > 0).count(),
@@ -212,7 +212,7 @@ QUERY_DOORS: dict[str, Door | str] = {
     "where": lambda me, w: list(me.accounts.where(F.headcount > 0).where(in_segment("segment NORTH"))),
 }
 
-SEGMENTS_DOORS: dict[str, Door | str] = {
+SEGMENTS_USES: dict[str, Use | str] = {
     "common": lambda me, w: list(me.segments.common("segment NORTH", "segment NORTH")),
     "delete": lambda me, w: me.segments.delete(me.segments.one(name="segment NORTH")),
     "difference": lambda me, w: list(me.segments.difference("segment NORTH", "segment NORTH")),
@@ -231,16 +231,16 @@ SEGMENTS_DOORS: dict[str, Door | str] = {
     "worklist": lambda me, w: me.segments.worklist(Money(1, "EUR"), on="account"),
 }
 
-DEALS_DOORS: dict[str, Door | str] = {
+DEALS_USES: dict[str, Use | str] = {
     "clocks": lambda me, w: [me.deals.clocks(deal).rotten for deal in me.deals],
     "intervals": lambda me, w: [i.kind for i in me.deals.intervals(w.deal)],
 }
 
-PIPELINES_DOORS: dict[str, Door | str] = {
+PIPELINES_USES: dict[str, Use | str] = {
     "versions": lambda me, w: [[s.name for s in v.stages] for p in me.pipelines for v in me.pipelines.versions(p)],
 }
 
-METRICS_DOORS: dict[str, Door | str] = {
+METRICS_USES: dict[str, Use | str] = {
     "attainment": lambda me, w: told(me.metrics().attainment({w.clerk: Money(9, "EUR")}, YEAR).team),
     "backtest": lambda me, w: told(me.metrics(currency="EUR").backtest(2)),
     "calibration": lambda me, w: told(me.metrics().calibration()),
@@ -293,7 +293,7 @@ def told(result: Any) -> Any:
     return timeless(result.to_dict())
 
 
-FIELDS_DOORS: dict[str, Door | str] = {
+FIELDS_USES: dict[str, Use | str] = {
     "add": lambda me, w: me.fields.add("account", "size", Integer(), indexed=True),
     "change": lambda me, w: me.fields.change("account", "code", label="Code NORTH"),
     "list": lambda me, w: [(f.key, f.type.name, f.slot) for f in me.fields.list("account")],
@@ -301,12 +301,12 @@ FIELDS_DOORS: dict[str, Door | str] = {
     "session": "see Session",
 }
 
-OBJECTS_DOORS: dict[str, Door | str] = {
+OBJECTS_USES: dict[str, Use | str] = {
     "add": lambda me, w: me.objects.add("crate", plural="crates", label="Crate NORTH"),
     "session": "see Session",
 }
 
-TENANTS_DOORS: dict[str, Door | str] = {
+TENANTS_USES: dict[str, Use | str] = {
     "admit": lambda me, w: w.crm.tenants.admit(w.tenant, "new@both.example", "New NORTH"),
     "create": "the registry is the operator's",
     "crm": "see CRM",
@@ -315,7 +315,7 @@ TENANTS_DOORS: dict[str, Door | str] = {
     "open": "see CRM.session",
 }
 
-COMMAND_DOORS: dict[str, Door | str] = {
+COMMAND_USES: dict[str, Use | str] = {
     "*.assign": lambda me, w: me.accounts.assign(w.spare, w.clerk),
     "*.share": lambda me, w: me.accounts.share(w.account, "NORTH", user=w.clerk, level="edit"),
     "*.tag": lambda me, w: me.accounts.tag(w.parent, "tag NORTH"),
@@ -337,19 +337,19 @@ COMMAND_DOORS: dict[str, Door | str] = {
     "segment.watch": "see Segments.watch",
 }
 
-DOORS: dict[str, dict[str, Door | str]] = {
-    "CRM": CRM_DOORS,
-    "Session": SESSION_DOORS,
-    "Collection": COLLECTION_DOORS,
-    "Query": QUERY_DOORS,
-    "Segments": SEGMENTS_DOORS,
-    "Deals": DEALS_DOORS,
-    "Pipelines": PIPELINES_DOORS,
-    "Metrics": METRICS_DOORS,
-    "Fields": FIELDS_DOORS,
-    "Objects": OBJECTS_DOORS,
-    "Tenants": TENANTS_DOORS,
-    "command": COMMAND_DOORS,
+USES: dict[str, dict[str, Use | str]] = {
+    "CRM": CRM_USES,
+    "Session": SESSION_USES,
+    "Collection": COLLECTION_USES,
+    "Query": QUERY_USES,
+    "Segments": SEGMENTS_USES,
+    "Deals": DEALS_USES,
+    "Pipelines": PIPELINES_USES,
+    "Metrics": METRICS_USES,
+    "Fields": FIELDS_USES,
+    "Objects": OBJECTS_USES,
+    "Tenants": TENANTS_USES,
+    "command": COMMAND_USES,
 }
 
 TRUSTED = frozenset(
@@ -370,7 +370,7 @@ TRUSTED = frozenset(
         "Tenants.admit",
     }
 )
-"""Doors of the house itself: they keep to the tenant, and leave rights to whoever uses them."""
+"""Names for crmkit's own packages: they keep to the tenant, and leave rights to whoever uses them."""
 
 
 def public_names(crm: CRM, me: Session) -> dict[str, set[str]]:
@@ -398,28 +398,28 @@ def public_names(crm: CRM, me: Session) -> dict[str, set[str]]:
     return {**found, "command": set(crm.commands.by_name)}
 
 
-def doors() -> Iterator[tuple[str, Door]]:
-    """The doors that data could come through, in an order in which those that take things away come last."""
-    found = [(f"{kind}.{name}", use) for kind, table in DOORS.items() for name, use in table.items()]
+def uses() -> Iterator[tuple[str, Use]]:
+    """The uses that could return data, by name; those that delete or undo come last."""
+    found = [(f"{kind}.{name}", use) for kind, table in USES.items() for name, use in table.items()]
     open_ones = [(name, use) for name, use in found if not isinstance(use, str)]
-    yield from sorted(open_ones, key=lambda door: "delete" in door[0] or "remove" in door[0] or "undo" in door[0])
+    yield from sorted(open_ones, key=lambda named: any(word in named[0] for word in ("delete", "remove", "undo")))
 
 
 # --------------------------------------------------------------------------------------------------------- what is seen
 
 
-def use(way: Way, look: Callable[[Any], Any], **options: Any) -> Any:
+def in_session(caller: Caller, look: Callable[[Any], Any], **options: Any) -> Any:
     """Through a session of its own."""
-    with way.crm.session(way.who, tenant=way.tenant, **options) as me:
+    with caller.crm.session(caller.who, tenant=caller.tenant, **options) as me:
         return shown(look(me), frozenset())
 
 
-def seen(door: Door, way: Way, known: Iterable[Any], **options: Any) -> Any:
-    """What comes through a door, with the error if that comes; committed like any other work."""
+def seen(used: Use, caller: Caller, known: Iterable[Any], **options: Any) -> Any:
+    """What a use returns, or its error, as plain data; committed like any other work."""
     known = frozenset(known)
     try:
-        with way.crm.session(way.who, tenant=way.tenant, **options) as me:
-            return shown(door(me, way), known)
+        with caller.crm.session(caller.who, tenant=caller.tenant, **options) as me:
+            return shown(used(me, caller), known)
     except CrmkitError as error:
         return type(error).__name__, [shown(problem, known) for problem in error.problems]
 

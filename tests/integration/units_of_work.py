@@ -29,7 +29,7 @@ def rewind(crm: CRM, month: int) -> None:
 
 
 def prepare(crm: CRM) -> Names:
-    """What the works work on."""
+    """Makes the records that the units of work use, and returns their ids by name."""
     with crm.session(ADMIN) as me:
         me.fields.add("account", "code", Text(), unique=True)
         me.fields.add("account", "note", Text())

@@ -1,4 +1,4 @@
-"""Rows written behind crmkit's back, so that two databases differ in what a test says and in nothing else."""
+"""Rows written without crmkit, so that two databases differ in what a test says and in nothing else."""
 
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator
@@ -10,7 +10,7 @@ from psycopg import sql
 from psycopg.types.json import Jsonb
 from sqlalchemy import make_url
 
-from tests.nerves.snapshots import snapshot
+from tests.integration.snapshots import snapshot
 
 Row = dict[str, Any]
 

@@ -1,4 +1,7 @@
-"""Somebody who edits records that others edit as well; in a thread, or as ``python -m tests.nerves.editing``."""
+"""Edits records that others edit at the same time.
+
+It runs in a thread, or as ``python -m tests.integration.concurrent_edits``.
+"""
 
 import json
 import sys

@@ -1,4 +1,4 @@
-"""Two tenants with the same ids and other data: the first is made by crmkit, the second copied behind its back."""
+"""Two tenants with the same ids and other data: the first is made by crmkit, the second is a copy of its rows."""
 
 import json
 from typing import Any
@@ -7,8 +7,8 @@ from psycopg.types.json import Jsonb
 
 from crmkit import CRM, F, Money
 from crmkit.schema.types import Choice, Integer, Text
-from tests.nerves.behind import insert_rows
-from tests.nerves.snapshots import snapshot
+from tests.integration.raw_rows import insert_rows
+from tests.integration.snapshots import snapshot
 from tests.staff import employ, grant
 
 ANA = "ana@both.example"

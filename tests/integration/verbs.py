@@ -5,7 +5,7 @@ from typing import Any
 
 from crmkit import F
 from crmkit.schema.types import Integer
-from tests.nerves.works import Names
+from tests.integration.units_of_work import Names
 
 Verb = Callable[[Any, Names], object]
 

@@ -9,7 +9,7 @@ import pytest
 
 from crmkit import Address, F, PersonName
 from crmkit.schema import types
-from tests.nerves.both import (
+from tests.integration.both_databases import (
     HOMES,
     Ask,
     Both,

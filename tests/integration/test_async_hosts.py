@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession, async_scoped_s
 
 from crmkit import CRM
 from crmkit.errors import Duplicate, UsageError
-from tests.nerves.snapshots import broken, digest, snapshot
+from tests.integration.snapshots import broken, digest, snapshot
 from tests.staff import ADMIN
 
 # A coroutine that nobody awaits is a statement that was never sent.

@@ -1,4 +1,4 @@
-"""A database on which a generated world is set up, asked, and taken down, in a transaction that never commits."""
+"""A generated world written to a database, in a transaction that is rolled back at the end."""
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -31,26 +31,26 @@ Rows = Iterable[tuple[str, UUID, dict[str, Any]]]
 
 
 @attrs.frozen
-class Stage:
-    """One migrated database; worlds come and go on it."""
+class WorldDatabase:
+    """A migrated database for one world after the other."""
 
     database: Database
     tables: Tables
 
     @classmethod
-    def at(cls, url: str) -> "Stage":
-        """The stage on an empty database."""
+    def at(cls, url: str) -> "WorldDatabase":
+        """Migrates the empty database at a URL."""
         tables = Tables(DECLARED)
         database = Database(url, tables=tables)
         migrate(database)
         return cls(database, tables)
 
     @contextmanager
-    def showing(self, schema: Schema, rows: Rows, later: Rows = ()) -> Iterator["Scene"]:
+    def holding(self, schema: Schema, rows: Rows, later: Rows = ()) -> Iterator["StoredWorld"]:
         """The world in the database for as long as the block lasts; ``later`` are values to set when all are there."""
         with self.database.open() as unit:
-            scene = Scene(self, schema, unit, next(_TOKENS), Shelf())
-            writer = scene.writer()
+            world = StoredWorld(self, schema, unit, next(_TOKENS), Shelf())
+            writer = world.writer()
             values: dict[UUID, dict[str, Any]] = {}
             for type_key, record_id, given in rows:
                 values[record_id] = {f.key: None for f in schema.type(type_key).fields} | given
@@ -58,15 +58,15 @@ class Stage:
             for type_key, record_id, given in later:
                 values[record_id] |= given
                 assert writer.update(type_key, [(record_id, 1, values[record_id])], frozenset(given)) == []
-            yield scene
+            yield world
             unit.rollback()
 
 
 @attrs.frozen
-class Scene:
+class StoredWorld:
     """A world in the database."""
 
-    stage: Stage
+    place: WorldDatabase
     schema: Schema
     unit: Unit
     token: int
@@ -80,15 +80,15 @@ class Scene:
         segments: SegmentSource = no_segments,
     ) -> View:
         """What somebody sees of it."""
-        stage = self.stage
+        place = self.place
         token = (self.token, next(_TOKENS))
-        codec = stage.database.codec
-        return View(stage.tables, codec, TENANT, token, self.schema, moment, guard, actors, segments)
+        codec = place.database.codec
+        return View(place.tables, codec, TENANT, token, self.schema, moment, guard, actors, segments)
 
     def reader(self, view: View) -> Reader:
         """Reads in a view."""
-        return Reader(self.stage.database, self.shelf, self.unit, view)
+        return Reader(self.place.database, self.shelf, self.unit, view)
 
     def writer(self) -> Writer:
         """Writes without asking anybody."""
-        return Writer(self.stage.database, self.shelf, self.unit, self.view(), _STAMP)
+        return Writer(self.place.database, self.shelf, self.unit, self.view(), _STAMP)

@@ -6,15 +6,15 @@ from pathlib import Path
 import pytest
 from sqlalchemy import URL
 
-from tests.nerves.restored import Restored, restored_file, restored_server
-from tests.nerves.works import Names, prepare, repeatable
+from tests.integration.restored import Restored, restored_file, restored_server
+from tests.integration.units_of_work import Names, prepare, repeatable
 
 
 @pytest.fixture(scope="module", params=["sqlite", "postgresql"])
 def prepared(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[tuple[Restored, Names]]:
-    """A database in which what the works work on is, and its names; once on SQLite, once on PostgreSQL."""
+    """A database with the records that the units of work use, and their ids by name; on SQLite and on PostgreSQL."""
     names: Names = {}
 
     def fill(url: str) -> None:

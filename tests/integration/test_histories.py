@@ -14,8 +14,8 @@ from sqlalchemy import URL
 
 from crmkit import CRM
 from crmkit.testing import FakeClock
-from tests.conftest import new_database
-from tests.nerves.histories import PLUGINS, State, Step, Story, apart, done, play, read, units, values
+from tests.integration.histories import PLUGINS, State, Step, Story, apart, done, play, read, units, values
+from tests.postgres import new_database
 from tests.undoing import counting, one_by_one, told
 
 Places = list[tuple[CRM, FakeClock]]

@@ -1,4 +1,4 @@
-"""What the ground floor offers, and what it does without."""
+"""What the package of values exports, and what it does not import."""
 
 import subprocess
 import sys
@@ -6,7 +6,7 @@ import sys
 import crmkit.values
 
 
-def test_the_ground_floor_offers_these_names() -> None:
+def test_the_exported_names_are_sorted_and_exist() -> None:
     assert crmkit.values.__all__ == sorted(crmkit.values.__all__)
     assert all(hasattr(crmkit.values, name) for name in crmkit.values.__all__)
 

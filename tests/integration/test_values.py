@@ -14,7 +14,7 @@ from crmkit.errors import CrmkitError, InvalidQuery
 from crmkit.schema import types
 from crmkit.schema.field_type import FieldType
 from crmkit.values import fold
-from tests.nerves.both import (
+from tests.integration.both_databases import (
     GOOD,
     HOMES,
     MOST,

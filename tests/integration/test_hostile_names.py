@@ -7,7 +7,7 @@ from typing import Any
 from crmkit import CRM, F, in_segment
 from crmkit.errors import CrmkitError
 from crmkit.schema.types import Text
-from tests.nerves.snapshots import digest
+from tests.integration.snapshots import digest
 from tests.staff import ADMIN
 
 HOSTILE = (
