@@ -1,12 +1,79 @@
-"""Runs the Python examples of README.md and docs/, each page in an empty folder of its own."""
+"""The sizes of tests, how workers share them, and the Python examples of README.md and docs/."""
 
 import os
 import tempfile
 from contextlib import ExitStack
 from typing import Any
 
+import pytest
+from hypothesis import HealthCheck, settings
 from sybil import Sybil
 from sybil.parsers.markdown import PythonCodeBlockParser, SkipParser
+
+from tests.parcels import InParcels
+
+# ---------------------------------------------------------------------------------------------------------------- sizes
+
+CASES = 20
+"""A law of weight 1 tries so many cases, and ``--long TIMES`` so many times TIMES."""
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--long",
+        type=int,
+        default=0,
+        metavar="TIMES",
+        help="run the long forms only: each law with TIMES as many cases, and what is marked `long`",
+    )
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_configure(config: pytest.Config) -> None:
+    long = config.getoption("long")
+    times = max(1, long)
+    settings.register_profile(
+        "crmkit",
+        max_examples=CASES * times,
+        deadline=None,
+        print_blob=True,
+        # The short forms try the same cases each time, so that nobody's change fails by another's luck.
+        derandomize=not long,
+        # Two workers and a database share two cores: slow generation is no finding.
+        suppress_health_check=[HealthCheck.too_slow],
+    )
+    settings.load_profile("crmkit")
+    if times > 1 and config.getoption("timeout") is None:
+        config.option.timeout = float(config.getini("timeout")) * times
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leaves out what this run is not for."""
+    wanted = is_long_form if config.getoption("long") else is_short_form
+    left_out = [item for item in items if not wanted(item)]
+    items[:] = [item for item in items if wanted(item)]
+    if left_out:
+        config.hook.pytest_deselected(items=left_out)
+
+
+def is_short_form(item: pytest.Item) -> bool:
+    return item.get_closest_marker("long") is None
+
+
+def is_long_form(item: pytest.Item) -> bool:
+    return any(item.get_closest_marker(mark) is not None for mark in ("long", "law"))
+
+
+# -------------------------------------------------------------------------------------------------------------- workers
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> InParcels:
+    return InParcels(config, log)
+
+
+# ----------------------------------------------------------------------------------------------------------------- docs
 
 
 def enter_empty_folder(namespace: dict[str, Any]) -> None:

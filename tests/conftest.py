@@ -1,9 +1,4 @@
-"""Databases, Hypothesis profiles and the closed network of the test suite.
-
-A law (``@pytest.mark.law``) states its weight as a multiple of the profile, so that one option makes all of them
-longer: ``@settings(max_examples=settings().max_examples * 20)`` tries 2,000 cases by default and 100,000 with
-``pytest -m law --hypothesis-profile big --timeout 0``.
-"""
+"""Databases and the closed network of the test suite."""
 
 import ipaddress
 import os
@@ -16,24 +11,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, settings
 from sqlalchemy import URL, Engine, make_url
 
 from crmkit import CRM
 from crmkit.testing import FakeClock
 from tests.postgres import Pool, Rows, administrator, empty, new_database, own_server
 from tests.statements import Watch, watching
-
-settings.register_profile(
-    "ci",
-    max_examples=100,
-    deadline=None,
-    print_blob=True,
-    # Two workers and a database share two cores: slow generation is no finding.
-    suppress_health_check=[HealthCheck.too_slow],
-)
-settings.register_profile("big", parent=settings.get_profile("ci"), max_examples=5_000)
-settings.load_profile(os.environ.get("CRMKIT_HYPOTHESIS_PROFILE", "ci"))
 
 SERVER_VARIABLE = "CRMKIT_TEST_POSTGRES_URL"
 

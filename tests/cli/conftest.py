@@ -1,6 +1,7 @@
 import shutil
+import sqlite3
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 from sqlalchemy import URL
 
 from crmkit import CRM, Money
+from crmkit.cli.demo import command
 from crmkit.cli.demo.calendar import Calendar
 from crmkit.cli.demo.load import Loaded, load
 from crmkit.schema.types import Integer
@@ -99,18 +101,51 @@ class Demo:
     progress: list[int]
 
 
-@pytest.fixture(scope="session", params=["sqlite", "postgresql"])
-def demo(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
+@attrs.frozen
+class DemoRun:
+    """The folder in which ``crmkit demo`` was run without any option, its answer, and the records it had loaded."""
+
+    folder: Path
+    answer: Answer
+    file: Path
+    loaded: Loaded
+    progress: list[int]
+
+
+@pytest.fixture(scope="session")
+def demo_run(tmp_path_factory: pytest.TempPathFactory) -> DemoRun:
+    """The command runs once, on SQLite; ``file`` is a copy made when the records were loaded and not yet shown."""
+    folder, file = tmp_path_factory.mktemp("somewhere"), tmp_path_factory.mktemp("demo") / "demo.db"
+    progress: list[int] = []
+    results: list[Loaded] = []
+
+    def load_and_copy(crm: CRM, calendar: Calendar, _: object) -> Loaded:
+        results.append(load(crm, calendar, progress.append))
+        # Not a copy of the file: what is committed last is in the log beside it.
+        with closing(sqlite3.connect(folder / "crmkit-demo.db")) as made, closing(sqlite3.connect(file)) as copy:
+            made.backup(copy)
+        return results[0]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(command, "load", load_and_copy)
+        patch.chdir(folder)
+        answer = run("demo")
+    return DemoRun(folder, answer, file, results[0], progress)
+
+
+@pytest.fixture(scope="session", params=["sqlite", pytest.param("postgresql", marks=pytest.mark.long)])
+def demo(request: pytest.FixtureRequest) -> Iterator[Demo]:
     with ExitStack() as stack:
         if request.param == "sqlite":
-            url = f"sqlite:///{tmp_path_factory.mktemp('demo') / 'demo.db'}"
+            once: DemoRun = request.getfixturevalue("demo_run")
+            url, loaded, progress = f"sqlite:///{once.file}", once.loaded, once.progress
         else:
             server: URL = request.getfixturevalue("postgres_server")
             url = stack.enter_context(new_database(server, "demo"))
-        calendar, progress = Calendar(), list[int]()
-        loading = CRM(url, clock=calendar)
-        loaded = load(loading, calendar, progress.append)
-        loading.dispose()
+            calendar, progress = Calendar(), list[int]()
+            loading = CRM(url, clock=calendar)
+            loaded = load(loading, calendar, progress.append)
+            loading.dispose()
         # The files end with 2017; what tests do, they do in 2018, and every look at the clock takes a millisecond.
         crm = CRM(url, clock=FakeClock(datetime(2018, 1, 1, tzinfo=UTC), tick=timedelta(milliseconds=1)))
         stack.callback(crm.dispose)

@@ -1,6 +1,6 @@
 """The command ``crmkit demo`` itself: its file, what it prints, and what it refuses."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -8,22 +8,13 @@ import pytest
 from crmkit import CRM
 from crmkit.cli.demo import command
 from crmkit.cli.demo.people import HEAD, address_of
-from tests.cli.command import Answer, run
+from tests.cli.command import run
+from tests.cli.conftest import DemoRun
 
 
-@pytest.fixture(scope="module")
-def shown(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, Answer]]:
-    """A folder in which the demo was run without any option, and what it printed."""
-    folder = tmp_path_factory.mktemp("somewhere")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(folder)
-        yield folder, run("demo")
-
-
-def test_the_demo_makes_one_file_in_the_current_folder(shown: tuple[Path, Answer]) -> None:
-    folder, answer = shown
-    assert (answer.code, answer.err) == (0, "")
-    assert [path.name for path in folder.iterdir()] == ["crmkit-demo.db"]
+def test_the_demo_makes_one_file_in_the_current_folder(demo_run: DemoRun) -> None:
+    assert (demo_run.answer.code, demo_run.answer.err) == (0, "")
+    assert [path.name for path in demo_run.folder.iterdir()] == ["crmkit-demo.db"]
 
 
 @pytest.mark.parametrize(
@@ -43,8 +34,8 @@ def test_the_demo_makes_one_file_in_the_current_folder(shown: tuple[Path, Answer
         "8,800 deals, each once in every stage it reached (implied_now_amount_now); lost ones are in it.",
     ],
 )
-def test_the_demo_tells_what_there_is(shown: tuple[Path, Answer], said: str) -> None:
-    assert said in shown[1].out
+def test_the_demo_tells_what_there_is(demo_run: DemoRun, said: str) -> None:
+    assert said in demo_run.answer.out
 
 
 @pytest.mark.parametrize(
@@ -63,13 +54,13 @@ def test_the_demo_tells_what_there_is(shown: tuple[Path, Answer], said: str) -> 
         ["2017-11", "520,146.00", "USD", "938,943.00", "USD", "-418,797.00", "USD"],
     ],
 )
-def test_the_tables_of_the_demo_have_the_right_figures(shown: tuple[Path, Answer], line: list[str]) -> None:
-    assert line in [shown_line.split() for shown_line in shown[1].out.splitlines()]
+def test_the_tables_of_the_demo_have_the_right_figures(demo_run: DemoRun, line: list[str]) -> None:
+    assert line in [shown.split() for shown in demo_run.answer.out.splitlines()]
 
 
-def test_the_command_the_demo_suggests_works(shown: tuple[Path, Answer]) -> None:
-    _, answer = shown
-    suggested = answer.out.splitlines()[-1].removeprefix("Try: crmkit ")
+def test_the_command_the_demo_suggests_works(demo_run: DemoRun, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(demo_run.folder)
+    suggested = demo_run.answer.out.splitlines()[-1].removeprefix("Try: crmkit ")
     assert suggested.endswith("""--where 'amount > money("20000", "USD")'""")
     listed = run(
         *suggested.partition(" --where ")[0].split(), "--where", 'amount > money("20000", "USD")', "--limit", "1"
@@ -78,8 +69,11 @@ def test_the_command_the_demo_suggests_works(shown: tuple[Path, Answer]) -> None
     assert listed.out.splitlines()[-1].startswith("1 of ")
 
 
-def test_a_demo_that_is_there_is_not_overwritten_and_can_be_shown_again(shown: tuple[Path, Answer]) -> None:
-    file = shown[0] / "crmkit-demo.db"
+def test_a_demo_that_is_there_is_not_overwritten_and_can_be_shown_again(
+    demo_run: DemoRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(demo_run.folder)
+    file = demo_run.folder / "crmkit-demo.db"
     before = file.read_bytes()
     refused = run("demo")
     assert (refused.code, refused.out) == (2, "")
