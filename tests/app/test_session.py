@@ -351,7 +351,7 @@ def test_a_new_tenant_is_there_with_its_roles_or_not_at_all(
 ) -> None:
     url = migrated_database("crm")
 
-    class PowerCut(Exception):
+    class PowerCut(BaseException):
         pass
 
     def stop_at(number: int) -> Callable[[str, object], None]:

@@ -17,8 +17,8 @@ from crmkit.testing import FakeClock
 State = dict[str, Any]
 READ = ("account", "deal", "stage_interval", "tag", "tagging", "custom_object", "custom_field", "vessel")
 """The record types that histories are made of."""
-PLUGINS = ("crmkit.plugins.sales_pipeline", "crmkit.plugins.required_by_stage")
-"""Those that decide; one that answers would make changesets of its own."""
+PLUGINS = ("crmkit.plugins.sales_team", "crmkit.plugins.sales_pipeline", "crmkit.plugins.required_by_stage")
+"""Those that furnish a tenant or decide; one that answers would make changesets of its own."""
 
 _TENANTS = count()
 

@@ -71,6 +71,7 @@ CRM_USES: dict[str, Use | str] = {
     "deliver": lambda me, w: w.crm.deliver(w.tenant),
     "dispose": "closes connections",
     "examine": "the operator looks at all tenants",
+    "extensions": lambda me, w: sorted(w.crm.extensions.attributes),
     "field_types": lambda me, w: sorted(w.crm.field_types),
     "ids": _NO_DATA,
     "listeners": lambda me, w: w.crm.listeners("crmkit_before_change", "deal"),
