@@ -13,9 +13,9 @@ from benchmarks.measure import long, short, timed
 from benchmarks.raw_metrics import RawFunnel
 from benchmarks.world import ADMIN
 from crmkit import CRM, F
-from crmkit.analytics.frame import Frame
-from crmkit.analytics.funnel import Funnel
-from crmkit.analytics.win_rate import Variant
+from crmkit.features.metrics.figures.funnel import Funnel
+from crmkit.features.metrics.figures.win_rate import Variant
+from crmkit.features.metrics.tallies.frame import Frame
 from crmkit.query import in_segment
 
 __all__ = ["METRICS"]

@@ -12,9 +12,9 @@ import attrs
 
 from benchmarks.raw import AT, CHANGESET, DAY, RawSqlite
 from benchmarks.world import ADMIN
-from crmkit.analytics.frame import Frame
-from crmkit.analytics.parts import Parts
-from crmkit.analytics.win_curve import ClosingTally, WinCurve, curve_of
+from crmkit.features.metrics.figures.win_curve import ClosingTally, WinCurve, curve_of
+from crmkit.features.metrics.tallies.frame import Frame
+from crmkit.features.metrics.tallies.parts import Parts
 
 __all__ = ["RawFunnel", "funnel", "refresh", "segment", "shuffle", "tag", "win_curve", "win_rate", "win_rate_by_amount"]
 

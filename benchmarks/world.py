@@ -171,7 +171,7 @@ def furnish_deals(crm: CRM, facts: Facts) -> None:
 
 
 def _tally() -> Any:
-    from crmkit.app.outcomes import Tally
+    from crmkit.kernel.writes.results import Tally
 
     return Tally(stop=True)
 

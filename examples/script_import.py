@@ -18,7 +18,7 @@ from pathlib import Path
 from uuid import UUID
 
 from crmkit import CRM, CrmkitError, Session
-from crmkit.app.outcomes import BulkResult
+from crmkit.kernel.writes.results import BulkResult
 
 REASONS = "refused"
 """The column that is added to refused rows."""

@@ -16,9 +16,9 @@ import pytest
 from sqlalchemy import Engine, event
 
 from crmkit.errors import CrmkitError
-from crmkit.store.checker import check
-from crmkit.store.statement import STATEMENT_OPTION, Statement
-from crmkit.store.unit import Unit
+from crmkit.store.connection.unit import Unit
+from crmkit.store.sql.statement import STATEMENT_OPTION, Statement
+from crmkit.store.sql.tenant_check import check
 
 OURS = re.compile(r"\bcrm_[a-z]", re.IGNORECASE)
 COPY = re.compile(r"COPY (crm_\w+) \((tenant_id|.*, tenant_id)(, .*)?\) FROM STDIN")

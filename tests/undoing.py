@@ -7,10 +7,10 @@ from uuid import UUID
 
 import pytest
 
-from crmkit.app.commands import undo
-from crmkit.app.setting_back import Together
-from crmkit.history import UndoEntry
-from crmkit.store.drivers import raw_connection
+from crmkit.kernel.undo import undo
+from crmkit.kernel.undo.in_sets import Together
+from crmkit.kernel.undo.plan import UndoEntry
+from crmkit.store.connection.drivers import raw_connection
 
 Told = dict[str, Any]
 

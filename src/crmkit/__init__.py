@@ -32,9 +32,9 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from crmkit.app.crm import CRM
-    from crmkit.app.session import Session
     from crmkit.errors import CrmkitError
+    from crmkit.kernel.session.crm import CRM
+    from crmkit.kernel.session.session import Session
     from crmkit.permissions import SYSTEM
     from crmkit.query import F, days_ago, days_from_now, in_segment, me, my_team, my_team_and_below, now, today
     from crmkit.values import Address, Money, Period, PersonName
@@ -60,8 +60,8 @@ __all__ = [
 ]
 
 _HOMES = {
-    "crmkit.app.crm": ("CRM",),
-    "crmkit.app.session": ("Session",),
+    "crmkit.kernel.session.crm": ("CRM",),
+    "crmkit.kernel.session.session": ("Session",),
     "crmkit.errors": ("CrmkitError",),
     "crmkit.permissions": ("SYSTEM",),
     "crmkit.query": (

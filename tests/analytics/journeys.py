@@ -7,8 +7,8 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from crmkit.analytics.facts import DealFact, Outcome, Spell, StageFact
-from crmkit.analytics.frame import Frame
+from crmkit.features.metrics.tallies.facts import DealFact, Outcome, Spell, StageFact
+from crmkit.features.metrics.tallies.frame import Frame
 from crmkit.values import Money
 
 NEW = StageFact(id="new", name="New", position=0, probability=Fraction(1, 10), idle_days=14)

@@ -11,10 +11,10 @@ from typing import Any
 import attrs
 from hypothesis import strategies as st
 
-from crmkit.analytics.facts import DealFact, Outcome
-from crmkit.analytics.frame import Frame
-from crmkit.analytics.metric import Metric
 from crmkit.cli.demo.files import rows_of
+from crmkit.features.metrics.tallies.facts import DealFact, Outcome
+from crmkit.features.metrics.tallies.frame import Frame
+from crmkit.features.metrics.tallies.metric import Metric
 from crmkit.values import Money
 from crmkit.values.rates import Rates
 

@@ -6,9 +6,9 @@ from fractions import Fraction
 import pytest
 from hypothesis import given
 
-from crmkit.analytics.attainment import attainment
-from crmkit.analytics.facts import DealFact
 from crmkit.errors import CurrencyMismatch, InvalidValue
+from crmkit.features.metrics.forecasts.attainment import attainment
+from crmkit.features.metrics.tallies.facts import DealFact
 from crmkit.values import Money, Period
 from tests.analytics.made import FRAME, IN_EUR, MAVEN, MAVEN_FRAME, deal, deals, maven
 

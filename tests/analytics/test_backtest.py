@@ -10,11 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crmkit.analytics.backtest import Backtest, Snapshot, backtest, month_ends
-from crmkit.analytics.facts import DealFact
-from crmkit.analytics.frame import Frame
-from crmkit.analytics.weighted import weighted_pipeline
 from crmkit.errors import CurrencyMismatch
+from crmkit.features.metrics.forecasts.backtest import Backtest, Snapshot, backtest, month_ends
+from crmkit.features.metrics.forecasts.weighted import weighted_pipeline
+from crmkit.features.metrics.tallies.facts import DealFact
+from crmkit.features.metrics.tallies.frame import Frame
 from crmkit.values import Money, Period
 from tests.analytics.journeys import FRAME, eur
 

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crmkit.analytics.calibration import Forecast, calibration, stage_calibration, tally
-from crmkit.analytics.journeys import Journeys
 from crmkit.errors import InvalidValue, UsageError
+from crmkit.features.metrics.forecasts.calibration import Forecast, calibration, stage_calibration, tally
+from crmkit.features.metrics.tallies.journeys import Journeys
 from tests.analytics.journeys import BID, FIT, FRAME, NEW, STAGES, apart, day, journey
 
 HALF, FIFTH = Fraction(1, 2), Fraction(1, 5)

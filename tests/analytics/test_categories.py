@@ -7,9 +7,9 @@ import attrs
 import pytest
 from hypothesis import given
 
-from crmkit.analytics.categories import category_forecast, forecast_of, tally
-from crmkit.analytics.facts import DealFact, StageFact
 from crmkit.errors import InvalidValue, UsageError
+from crmkit.features.metrics.forecasts.categories import category_forecast, forecast_of, tally
+from crmkit.features.metrics.tallies.facts import DealFact, StageFact
 from crmkit.values import Money, Period
 from tests.analytics.made import FRAME, IN_EUR, deal, deals
 

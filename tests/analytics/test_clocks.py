@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crmkit.analytics.clocks import Dwell, age, dwell, elapsed, idle, is_rotten
-from crmkit.analytics.frame import Frame
 from crmkit.errors import InvalidValue, UsageError
+from crmkit.features.metrics.figures.clocks import Dwell, age, dwell, elapsed, idle, is_rotten
+from crmkit.features.metrics.tallies.frame import Frame
 from tests.analytics.journeys import BID, FIT, FRAME, NEW, NOW, day, journey
 
 

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crmkit.analytics.cohort_curve import LOST, REACHED, CohortCurve, cohort_curve, tally
-from crmkit.analytics.journeys import Journeys
+from crmkit.features.metrics.figures.cohort_curve import LOST, REACHED, CohortCurve, cohort_curve, tally
+from crmkit.features.metrics.tallies.journeys import Journeys
 from crmkit.values import Period
 from tests.analytics.journeys import FRAME, STAGES, Journey, apart, journey, some_journeys
 

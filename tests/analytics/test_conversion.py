@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crmkit.analytics.conversion import (
+from crmkit.errors import UsageError
+from crmkit.features.metrics.figures.conversion import (
     cohort_conversion,
     conversion_of,
     flow_conversion,
@@ -18,9 +19,8 @@ from crmkit.analytics.conversion import (
     tally_flow,
     tally_stock,
 )
-from crmkit.analytics.journeys import Journeys
-from crmkit.analytics.metric import Metric
-from crmkit.errors import UsageError
+from crmkit.features.metrics.tallies.journeys import Journeys
+from crmkit.features.metrics.tallies.metric import Metric
 from crmkit.values import Period
 from tests.analytics.journeys import BID, FRAME, NOW, STAGES, Journey, apart, day, journey, some_journeys
 

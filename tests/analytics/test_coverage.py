@@ -7,9 +7,9 @@ from typing import Any
 import attrs
 import pytest
 
-from crmkit.analytics.coverage import coverage, needed_coverage
-from crmkit.analytics.win_rate import win_rate
 from crmkit.errors import CurrencyMismatch, InvalidValue, UsageError
+from crmkit.features.metrics.figures.win_rate import win_rate
+from crmkit.features.metrics.forecasts.coverage import coverage, needed_coverage
 from crmkit.values import Money, Period
 from tests.analytics.made import FRAME, IN_EUR, deal
 

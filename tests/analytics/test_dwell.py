@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 from lifelines import KaplanMeierFitter
 from lifelines.utils import median_survival_times
 
-from crmkit.analytics.dwell import StageDwell, Stay, stage_dwell, tally
-from crmkit.analytics.journeys import Journeys
-from crmkit.analytics.survival import kaplan_meier
 from crmkit.errors import UsageError
+from crmkit.features.metrics.figures.dwell import StageDwell, Stay, stage_dwell, tally
+from crmkit.features.metrics.statistics.survival import kaplan_meier
+from crmkit.features.metrics.tallies.journeys import Journeys
 from tests.analytics.journeys import FRAME, STAGES, Journey, apart, day, journey, some_journeys
 
 

@@ -8,8 +8,8 @@ import attrs
 import pytest
 from hypothesis import given
 
-from crmkit.analytics.facts import Spell
-from crmkit.analytics.faults import find_faults
+from crmkit.features.metrics.tallies.facts import Spell
+from crmkit.features.metrics.tallies.faults import find_faults
 from tests.analytics.journeys import FRAME, STAGES, Journey, apart, day, journey, some_journeys
 
 

@@ -12,12 +12,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from crmkit.analytics.facts import StageFact
-from crmkit.analytics.frame import Frame
-from crmkit.analytics.funnel import WON, Amounts, Funnel, funnel, funnel_of, tally
-from crmkit.analytics.journeys import Journeys
-from crmkit.analytics.ladder import Order, Reaching
 from crmkit.errors import CurrencyMismatch, UsageError
+from crmkit.features.metrics.figures.funnel import WON, Amounts, Funnel, funnel, funnel_of, tally
+from crmkit.features.metrics.tallies.facts import StageFact
+from crmkit.features.metrics.tallies.frame import Frame
+from crmkit.features.metrics.tallies.journeys import Journeys
+from crmkit.features.metrics.tallies.ladder import Order, Reaching
 from crmkit.values import Money, Period
 from crmkit.values.rates import Rates
 from tests.analytics.journeys import BID, FIT, FRAME, NEW, STAGES, Journey, apart, day, eur, journey, some_journeys

@@ -5,15 +5,15 @@ from fractions import Fraction
 
 import pytest
 
-from crmkit.analytics.calibration import calibration
-from crmkit.analytics.cohort_curve import LOST, cohort_curve
-from crmkit.analytics.conversion import cohort_conversion
-from crmkit.analytics.dwell import stage_dwell
-from crmkit.analytics.facts import DealFact, Spell, StageFact
-from crmkit.analytics.faults import find_faults
-from crmkit.analytics.funnel import funnel
-from crmkit.analytics.journeys import Journeys
-from crmkit.analytics.stage_forecast import odds_of, tally_history
+from crmkit.features.metrics.figures.cohort_curve import LOST, cohort_curve
+from crmkit.features.metrics.figures.conversion import cohort_conversion
+from crmkit.features.metrics.figures.dwell import stage_dwell
+from crmkit.features.metrics.figures.funnel import funnel
+from crmkit.features.metrics.forecasts.calibration import calibration
+from crmkit.features.metrics.forecasts.stage_forecast import odds_of, tally_history
+from crmkit.features.metrics.tallies.facts import DealFact, Spell, StageFact
+from crmkit.features.metrics.tallies.faults import find_faults
+from crmkit.features.metrics.tallies.journeys import Journeys
 from crmkit.values import Money, Period
 from tests.analytics.made import MAVEN, MAVEN_FRAME, as_printed, maven
 

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crmkit.analytics.proportion import critical, wilson
 from crmkit.errors import InvalidValue, UsageError
+from crmkit.features.metrics.statistics.proportion import critical, wilson
 
 LEVELS = st.sampled_from([0.5, 0.8, 0.9, 0.95, 0.99])
 

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crmkit.analytics.quantile import mean, median, quantile, quantiles
 from crmkit.errors import InvalidValue, UsageError
+from crmkit.features.metrics.statistics.quantile import mean, median, quantile, quantiles
 from tests.analytics.made import MAVEN, maven
 
 WHOLE = st.lists(st.integers(-1000, 1000), min_size=2, max_size=40)

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from lifelines import KaplanMeierFitter
 from lifelines.utils import qth_survival_time
 
-from crmkit.analytics.frame import Frame
-from crmkit.analytics.response import AttemptFact, LeadFact, ResponseTime, response_time, tally
 from crmkit.errors import UsageError
+from crmkit.features.metrics.figures.response import AttemptFact, LeadFact, ResponseTime, response_time, tally
+from crmkit.features.metrics.tallies.frame import Frame
 from crmkit.values import Period
 from crmkit.values.business_hours import BusinessHours
 

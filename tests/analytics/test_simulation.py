@@ -11,11 +11,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from crmkit.analytics.facts import DealFact
-from crmkit.analytics.frame import Frame
-from crmkit.analytics.simulation import Simulation, simulate
-from crmkit.analytics.weighted import weighted_pipeline
 from crmkit.errors import CurrencyMismatch, InvalidValue, UsageError
+from crmkit.features.metrics.forecasts.simulation import Simulation, simulate
+from crmkit.features.metrics.forecasts.weighted import weighted_pipeline
+from crmkit.features.metrics.tallies.facts import DealFact
+from crmkit.features.metrics.tallies.frame import Frame
 from crmkit.values import Money, Period
 from crmkit.values.rates import Rates
 from tests.analytics.journeys import FRAME, eur

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crmkit.analytics.journeys import Journeys
-from crmkit.analytics.stage_forecast import StageForecast, stage_forecast, tally_history
 from crmkit.errors import CurrencyMismatch, UsageError
+from crmkit.features.metrics.forecasts.stage_forecast import StageForecast, stage_forecast, tally_history
+from crmkit.features.metrics.tallies.journeys import Journeys
 from crmkit.values import Money, Period
 from tests.analytics.journeys import FRAME, STAGES, Journey, apart, day, eur, journey, some_journeys
 

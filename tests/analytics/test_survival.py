@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from lifelines import AalenJohansenFitter, KaplanMeierFitter
 from lifelines.datasets import load_lung, load_rossi, load_waltons
 
-from crmkit.analytics.survival import Curve, aalen_johansen, kaplan_meier
 from crmkit.errors import InvalidValue, UsageError
+from crmkit.features.metrics.statistics.survival import Curve, aalen_johansen, kaplan_meier
 from crmkit.values import local_date, zone
 from tests.analytics.made import MAVEN, MAVEN_FRAME, as_printed, maven
 

@@ -8,11 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crmkit.analytics import attainment, categories, coverage, velocity, weighted, win_curve, win_rate
-from crmkit.analytics.facts import DealFact, StageFact
-from crmkit.analytics.frame import Frame
-from crmkit.analytics.metric import Metric
 from crmkit.errors import CurrencyMismatch, UsageError
+from crmkit.features.metrics.figures import velocity, win_curve, win_rate
+from crmkit.features.metrics.forecasts import attainment, categories, coverage, weighted
+from crmkit.features.metrics.tallies.facts import DealFact, StageFact
+from crmkit.features.metrics.tallies.frame import Frame
+from crmkit.features.metrics.tallies.metric import Metric
 from crmkit.values import Money, Period
 from tests.analytics.made import FRAME, IN_EUR, ZONES, deal, deals, elsewhere, metrics_in
 

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crmkit.analytics.frame import Frame
-from crmkit.analytics.totals import Totals, TotalsFold, money_in, money_of, settled
 from crmkit.errors import CurrencyMismatch, InvalidValue
+from crmkit.features.metrics.tallies.frame import Frame
+from crmkit.features.metrics.tallies.totals import Totals, TotalsFold, money_in, money_of, settled
 from crmkit.values import Money
 from tests.analytics.made import FRAME, IN_EUR, NOON, RATES
 

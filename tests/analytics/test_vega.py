@@ -10,15 +10,15 @@ from typing import Any
 import attrs
 import pytest
 
-from crmkit.analytics import vega
-from crmkit.analytics.backtest import Backtest, Snapshot, backtest
-from crmkit.analytics.facts import DealFact
-from crmkit.analytics.frame import Frame
-from crmkit.analytics.funnel import Funnel, funnel
-from crmkit.analytics.html_table import html_table
-from crmkit.analytics.journeys import Journeys
-from crmkit.analytics.weighted import WeightedPipeline, weighted_pipeline
-from crmkit.analytics.win_curve import WinCurve, win_curve
+from crmkit.features.metrics import charts as vega
+from crmkit.features.metrics.figures.funnel import Funnel, funnel
+from crmkit.features.metrics.figures.win_curve import WinCurve, win_curve
+from crmkit.features.metrics.forecasts.backtest import Backtest, Snapshot, backtest
+from crmkit.features.metrics.forecasts.weighted import WeightedPipeline, weighted_pipeline
+from crmkit.features.metrics.html_table import html_table
+from crmkit.features.metrics.tallies.facts import DealFact
+from crmkit.features.metrics.tallies.frame import Frame
+from crmkit.features.metrics.tallies.journeys import Journeys
 from crmkit.values import Money, Period
 from tests.analytics.journeys import FRAME, STAGES, apart, eur, journey
 

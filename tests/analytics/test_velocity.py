@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from hypothesis import given
 
-from crmkit.analytics.facts import DealFact
-from crmkit.analytics.velocity import per_day, sales_cycle, sales_velocity
 from crmkit.errors import InvalidValue, UsageError
+from crmkit.features.metrics.figures.velocity import per_day, sales_cycle, sales_velocity
+from crmkit.features.metrics.tallies.facts import DealFact
 from crmkit.values import Money, Period
 from tests.analytics.made import FRAME, IN_EUR, MAVEN, MAVEN_FRAME, TRUTHS, as_printed, deal, deals, maven
 

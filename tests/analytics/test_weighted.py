@@ -9,10 +9,10 @@ import attrs
 import pytest
 from hypothesis import given
 
-from crmkit.analytics import vega
-from crmkit.analytics.facts import DealFact
-from crmkit.analytics.weighted import tally, weighted_pipeline
 from crmkit.errors import InvalidValue
+from crmkit.features.metrics import charts as vega
+from crmkit.features.metrics.forecasts.weighted import tally, weighted_pipeline
+from crmkit.features.metrics.tallies.facts import DealFact
 from crmkit.values import Money, Period
 from tests.analytics.made import FRAME, IN_EUR, TRUTHS, deal, deals
 

@@ -6,8 +6,8 @@ from fractions import Fraction
 import attrs
 import pytest
 
-from crmkit.analytics.win_curve import WinCurve, tally, win_curve
 from crmkit.errors import UsageError
+from crmkit.features.metrics.figures.win_curve import WinCurve, tally, win_curve
 from crmkit.values import Period
 from tests.analytics.made import FRAME, MAVEN, MAVEN_FRAME, as_printed, deal, maven, metrics_in
 

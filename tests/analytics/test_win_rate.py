@@ -7,9 +7,9 @@ from typing import Any, get_args
 import attrs
 import pytest
 
-from crmkit.analytics.frame import Frame
-from crmkit.analytics.win_rate import Variant, counted_by, rate_of, tally, win_rate
 from crmkit.errors import CurrencyMismatch, UsageError
+from crmkit.features.metrics.figures.win_rate import Variant, counted_by, rate_of, tally, win_rate
+from crmkit.features.metrics.tallies.frame import Frame
 from crmkit.values import Money, Period
 from tests.analytics.made import FRAME, IN_EUR, MAVEN, MAVEN_FRAME, as_printed, deal, maven
 

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from crmkit import CRM
-from crmkit.app.collection import Collection
 from crmkit.errors import InvalidDefinition, NotFound
+from crmkit.kernel.collections.collection import Collection
 from crmkit.sdk import Finding, hookimpl
 
 ANA = "ana@acme.example"

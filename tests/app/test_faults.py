@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 from crmkit import CRM
-from crmkit.app.health import examine
+from crmkit.kernel.session.health import examine
 from crmkit.testing import FakeClock
 from tests.cli.command import run
 from tests.staff import ADMIN, hire

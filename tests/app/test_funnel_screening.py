@@ -8,7 +8,7 @@ import attrs
 import pytest
 
 from crmkit import CRM, Money
-from crmkit.app.metrics import Metrics
+from crmkit.features.metrics.metrics import Metrics
 from crmkit.testing import FakeClock
 from tests.staff import ADMIN
 

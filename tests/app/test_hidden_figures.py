@@ -8,8 +8,8 @@ from uuid import UUID
 import pytest
 
 from crmkit import CRM, F, Money, Period
-from crmkit.app.metrics import Metrics
 from crmkit.errors import InvalidQuery
+from crmkit.features.metrics.metrics import Metrics
 from crmkit.testing import FakeClock
 from tests.staff import ADMIN, grant, hire
 

@@ -10,8 +10,8 @@ import attrs
 import pytest
 
 from crmkit import CRM, F, Money, Period
-from crmkit.app.metrics import Metrics
 from crmkit.errors import CurrencyMismatch, Denied, InvalidQuery, InvalidValue, NotFound, UsageError
+from crmkit.features.metrics.metrics import Metrics
 from crmkit.schema.types import Date
 from crmkit.testing import FakeClock
 from crmkit.values.rates import Rates

@@ -7,7 +7,7 @@ import pytest
 
 from crmkit import CRM
 from crmkit.errors import InvalidRecord
-from crmkit.history import UndoResult
+from crmkit.kernel.undo.plan import UndoResult
 from crmkit.schema.types import Choice, Integer, Reference, Text
 from tests.staff import ADMIN, hire
 

@@ -92,7 +92,7 @@ def test_whatever_is_changed_past_crmkit_shows(crm: CRM, clock: FakeClock, migra
 
 
 def test_many_changesets_are_sealed_in_batches(crm: CRM, monkeypatch: pytest.MonkeyPatch) -> None:
-    from crmkit.app import sealing
+    from crmkit.kernel.jobs import sealing
 
     monkeypatch.setattr(sealing, "BATCH", 3)
     for number in range(7):

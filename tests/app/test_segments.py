@@ -11,8 +11,8 @@ from uuid import UUID
 import pytest
 
 from crmkit import CRM, F, Money
-from crmkit.app.segments import Overlap
 from crmkit.errors import CrmkitError, Denied, InputError, InvalidQuery, InvalidRecord, Vetoed
+from crmkit.features.segments.collection import Overlap
 from crmkit.query import in_segment
 from crmkit.sdk import hookimpl
 from crmkit.testing import FakeClock

@@ -15,7 +15,7 @@ from crmkit import CRM, SYSTEM, F, now, today
 from crmkit.errors import CrmkitError, Duplicate, InvalidRecord, InvalidValue, NotFound, UnknownActor, UsageError
 from crmkit.schema.types import Integer, Text
 from crmkit.sdk import hookimpl
-from crmkit.store.migrate import include_name
+from crmkit.store.migrations.migrate import include_name
 from crmkit.testing import FakeClock
 from tests.integration.snapshots import broken, digest, snapshot
 from tests.staff import ADMIN

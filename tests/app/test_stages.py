@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from crmkit import CRM, F, Money
-from crmkit.app.health import examine
-from crmkit.app.outcomes import Raising
 from crmkit.errors import InputError, InvalidRecord, NotFound, Vetoed
+from crmkit.kernel.session.health import examine
+from crmkit.kernel.writes.results import Raising
 from crmkit.testing import FakeClock
 from tests.staff import ADMIN, hire
 

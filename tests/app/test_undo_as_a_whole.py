@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from crmkit import CRM, F
-from crmkit.app.references import targets_first
+from crmkit.kernel.writes.references import targets_first
 from crmkit.query import in_segment
 from crmkit.schema.types import Reference
 from crmkit.sdk import Change, Veto, hookimpl

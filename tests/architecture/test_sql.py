@@ -8,7 +8,7 @@ from tests.architecture.sources import Source, imported_names, sample
 
 TEXTUAL = frozenset({"TextClause", "literal_column", "text"})
 # The statement checker has to name what it refuses.
-REFUSED_BY_NAME = {"store/checker.py": frozenset({"TextClause"})}
+REFUSED_BY_NAME = {"store/sql/tenant_check.py": frozenset({"TextClause"})}
 STATEMENTS = frozenset(
     {"delete", "except_", "except_all", "exists", "insert", "intersect", "intersect_all", "select"}
     | {"union", "union_all", "update"}
@@ -26,8 +26,8 @@ def textual_sql(source: Source) -> Iterator[str]:
 
 
 def stray_statements(source: Source) -> Iterator[str]:
-    """Statements built outside query, store and an engine's own tables.py."""
-    if source.package in {"query", "store"} or source.path.name == "tables.py":
+    """Statements built outside query, store and a feature's own sql."""
+    if source.package in {"query", "store"} or "sql" in (source.path.stem, source.path.parent.name):
         return
     for name, line in sorted(set(imported_names(source.tree, "sqlalchemy"))):
         if name.rpartition(".")[2] in STATEMENTS:
@@ -55,13 +55,13 @@ def test_the_package_builds_statements_only_where_they_belong(sources: list[Sour
     ],
 )
 def test_sql_from_text_is_found_however_it_is_imported(code: str) -> None:
-    assert len(list(textual_sql(sample(code, "store/reader.py")))) == 1
+    assert len(list(textual_sql(sample(code, "store/read/reader.py")))) == 1
     assert list(textual_sql(sample(code, "store/migrations/v1.py"))) == []
 
 
 def test_the_statement_checker_may_name_what_it_refuses_but_not_make_it() -> None:
-    assert list(textual_sql(sample("from sqlalchemy import TextClause", "store/checker.py"))) == []
-    assert len(list(textual_sql(sample("from sqlalchemy import text", "store/checker.py")))) == 1
+    assert list(textual_sql(sample("from sqlalchemy import TextClause", "store/sql/tenant_check.py"))) == []
+    assert len(list(textual_sql(sample("from sqlalchemy import text", "store/sql/tenant_check.py")))) == 1
 
 
 def test_a_text_of_our_own_is_no_sql() -> None:
@@ -78,9 +78,9 @@ def test_a_text_of_our_own_is_no_sql() -> None:
     ],
 )
 def test_a_statement_is_reported_outside_the_packages_that_build_them(code: str) -> None:
-    for path in ("app/session.py", "schema/text.py", "history/undo.py", "cli/main.py"):
+    for path in ("kernel/session/session.py", "schema/text.py", "kernel/undo/plan.py", "cli/main.py"):
         assert len(list(stray_statements(sample(code, path)))) == 1
-    for path in ("store/reader.py", "query/compile.py", "history/tables.py"):
+    for path in ("store/read/reader.py", "query/compile.py", "history/tables.py"):
         assert list(stray_statements(sample(code, path))) == []
 
 

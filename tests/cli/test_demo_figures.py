@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 from crmkit import F, Money
-from crmkit.app.session import Session
 from crmkit.cli.demo.figures import DemoFigures, figures
 from crmkit.cli.demo.files import rows_of
 from crmkit.cli.demo.people import ADMIN, HEAD, address_of
+from crmkit.kernel.session.session import Session
 from tests.cli.conftest import Demo
 
 TRUTHS = json.loads((Path(__file__).parents[1] / "data" / "pipeline-truths" / "truths.json").read_text("utf-8"))[

@@ -22,7 +22,7 @@ from crmkit.cli.demo.story import (
     restore,
     take_back,
 )
-from crmkit.history import UndoResult
+from crmkit.kernel.undo.plan import UndoResult
 from tests.cli.conftest import Demo
 
 

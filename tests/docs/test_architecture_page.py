@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from crmkit.store.lint import _RULES
+from crmkit.store.tables.lint import _RULES
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from crmkit import sdk
-from crmkit.app.crm import BUILTIN_PLUGINS, FEATURES
+from crmkit.kernel.session.crm import BUILTIN_PLUGINS, FEATURES
 from crmkit.sdk import hooks
 
 ROOT = Path(__file__).parents[2]

@@ -13,11 +13,11 @@ from crmkit.query.context import ALL_RIGHTS, Guard, Moment
 from crmkit.query.lift import NOBODY, ActorIds
 from crmkit.schema import Schema
 from crmkit.store import Database, Tables
-from crmkit.store.migrate import migrate
-from crmkit.store.plans import Shelf, View
-from crmkit.store.reader import Reader
-from crmkit.store.unit import Unit
-from crmkit.store.writer import NewRow, Stamp, Writer
+from crmkit.store.connection.unit import Unit
+from crmkit.store.migrations.migrate import migrate
+from crmkit.store.read.reader import Reader
+from crmkit.store.sql.plans import Shelf, View
+from crmkit.store.write.writer import NewRow, Stamp, Writer
 from crmkit.values import to_micros
 from tests.query.strategies import DECLARED
 from tests.query.worlds import MOMENT

@@ -14,15 +14,15 @@ from uuid import UUID
 import attrs
 
 from crmkit import CRM, F, Money, Period, in_segment
-from crmkit.app.collection import Collection
-from crmkit.app.deals import Deals, Pipelines
-from crmkit.app.facades import Fields, Objects
-from crmkit.app.metrics import Metrics
-from crmkit.app.query import Query
-from crmkit.app.segments import Segments
-from crmkit.app.session import Session
-from crmkit.app.tenants import Tenants
 from crmkit.errors import CrmkitError
+from crmkit.features.customising.collections import Fields, Objects
+from crmkit.features.metrics.metrics import Metrics
+from crmkit.features.pipelines.collections import Deals, Pipelines
+from crmkit.features.segments.collection import Segments
+from crmkit.kernel.collections.collection import Collection
+from crmkit.kernel.collections.query import Query
+from crmkit.kernel.session.session import Session
+from crmkit.kernel.session.tenants import Tenants
 from crmkit.query.nodes import TRUE
 from crmkit.schema import Record
 from crmkit.schema.types import Integer

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from crmkit import CRM, F
-from crmkit.app.blocks import BLOCK
 from crmkit.errors import BulkStopped, InvalidRecord
+from crmkit.kernel.writes.batching import BLOCK
 from crmkit.schema.types import Integer, Text
 from tests.integration.snapshots import broken, digest, snapshot
 from tests.staff import ADMIN, hire

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from crmkit import CRM
-from crmkit.app.blocks import BLOCK
 from crmkit.errors import BulkStopped, NotFound, Vetoed
+from crmkit.kernel.writes.batching import BLOCK
 from crmkit.schema.types import Text
 from crmkit.sdk import Veto, hookimpl
 from tests.integration.snapshots import broken, digest, snapshot

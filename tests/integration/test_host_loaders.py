@@ -12,7 +12,7 @@ from sqlalchemy import Connection, create_engine
 
 from crmkit import CRM, Address, PersonName
 from crmkit.schema.types import Json
-from crmkit.store.drivers import raw_connection
+from crmkit.store.connection.drivers import raw_connection
 from tests.staff import ADMIN
 
 NOTES = {"rate": 1.5, "备注": [1, None, {"deep": 2**62}]}

@@ -29,7 +29,7 @@ from crmkit.query.nodes import (
     holds,
 )
 from crmkit.query.text import format, parse
-from crmkit.query.text_tokens import MAX_LENGTH
+from crmkit.query.text.tokens import MAX_LENGTH
 from crmkit.values import Money
 from tests.query.strategies import SCHEMA, SUBJECTS, expressions
 

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from crmkit.errors import InvalidValue
-from crmkit.segments.rfm import Cell, Purchases, cut_points, rfm_expressions, scores
+from crmkit.features.segments.rfm import Cell, Purchases, cut_points, rfm_expressions, scores
 
 DATA = Path(__file__).parents[1] / "data" / "cdnow" / "customers.csv"
 END = date(1998, 6, 30)

@@ -5,7 +5,7 @@ from typing import Any
 
 import attrs
 
-from crmkit.segments import told
+from crmkit.features.tags.history import told
 
 START = datetime(2024, 5, 1, tzinfo=UTC)
 

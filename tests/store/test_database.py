@@ -32,7 +32,7 @@ from sqlalchemy.orm import Session
 from crmkit.errors import Duplicate, InvalidRecord, NotMigrated, StorageError, Unavailable, UsageError
 from crmkit.schema import Record, record_type
 from crmkit.store import STATEMENT_OPTION, TENANT, Database, Statement, Unit, check_references
-from crmkit.store.drivers import raw_connection
+from crmkit.store.connection.drivers import raw_connection
 from tests.store.samples import adding, row_for, sample_tables
 
 

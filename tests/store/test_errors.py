@@ -21,7 +21,7 @@ from crmkit.errors import (
     UsageError,
 )
 from crmkit.store import TENANT, Database, translate
-from crmkit.store.drivers import raw_connection
+from crmkit.store.connection.drivers import raw_connection
 from tests.store.samples import adding, row_for, sample_tables
 
 TABLES = sample_tables()

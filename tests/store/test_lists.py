@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import bindparam, select
 
 from crmkit.store import TENANT, Database, Statement
-from crmkit.store.lists import LISTED, among, list_width, listed
+from crmkit.store.sql.lists import LISTED, among, list_width, listed
 from tests.store.samples import adding, row_for, sample_tables
 
 TABLES = sample_tables()

@@ -19,9 +19,9 @@ from crmkit.schema import Record, Schema, field, record_type, record_type_of
 from crmkit.schema.types import Reference, Text
 from crmkit.store import Database, Tables
 from crmkit.store import migrations as revisions
-from crmkit.store.migrate import create_missing, current, include_name, migrate, pending
 from crmkit.store.migrations import HEAD, VERSION_TABLE
 from crmkit.store.migrations.generate import revisions as generated
+from crmkit.store.migrations.migrate import create_missing, current, include_name, migrate, pending
 
 FOLDER = Path(revisions.__file__).parent
 
@@ -120,7 +120,7 @@ def loaded(path: Path) -> dict[str, Any]:
 def test_the_newest_revision_is_known_without_alembic() -> None:
     assert ScriptDirectory(str(FOLDER)).get_heads() == [HEAD]
     code = (
-        "import sys, crmkit.store.migrate as m; "
+        "import sys, crmkit.store.migrations.migrate as m; "
         "from crmkit.store import Database; "
         "assert m.pending(Database('sqlite://')); "
         "sys.exit('alembic' in sys.modules)"

@@ -17,8 +17,8 @@ from crmkit.schema import Kind, Record, Schema, field, record_type, record_type_
 from crmkit.schema.custom import ObjectDefinition, object_type
 from crmkit.schema.types import Integer, Json, Reference, Text
 from crmkit.store import Tables, lint
-from crmkit.store.columns import column_type
-from crmkit.store.names import LONGEST, SHARD_SUFFIX, named, shortened
+from crmkit.store.tables.columns import column_type
+from crmkit.store.tables.names import LONGEST, SHARD_SUFFIX, named, shortened
 from tests.store.samples import sample_schema, sample_tables
 
 SYSTEM = ["tenant_id", "id", "version", "changeset_id", "created_at", "created_by", "recorded_at"]

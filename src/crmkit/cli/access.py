@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from sqlalchemy import URL
 
     from crmkit import CRM
-    from crmkit.app.session import Session
+    from crmkit.kernel.session.session import Session
 
 __all__ = ["Access", "access_options", "as_of_option", "database_options", "format_option", "url_of"]
 

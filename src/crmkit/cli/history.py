@@ -14,9 +14,10 @@ from crmkit.errors import InvalidValue
 from crmkit.schema.types import Reference
 
 if TYPE_CHECKING:
-    from crmkit.app.session import Session
-    from crmkit.history import FieldChange, UndoEntry, UndoResult, Version
+    from crmkit.kernel.session.session import Session
+    from crmkit.kernel.undo.plan import UndoEntry, UndoResult
     from crmkit.schema import RecordType
+    from crmkit.store.read.history import FieldChange, Version
 
 __all__ = ["changesets", "history", "undo"]
 

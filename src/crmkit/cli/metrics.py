@@ -8,19 +8,19 @@ from typing import TYPE_CHECKING, Any, cast, get_args
 import attrs
 import click
 
-from crmkit.analytics.metric import Interval, Metric
 from crmkit.cli.access import Access, access_options, as_of_option, format_option
 from crmkit.cli.charts import ChartFile
 from crmkit.cli.output import Column, Format, Table, visible, write, write_document
 from crmkit.cli.rates_file import rates_in
 from crmkit.errors import UsageError
+from crmkit.features.metrics.tallies.metric import Interval, Metric
 from crmkit.values import Money, Period
 from crmkit.values.rates import Policy
 from crmkit.values.text import shown
 
 if TYPE_CHECKING:
-    from crmkit.app.metrics import Metrics
-    from crmkit.app.session import Session
+    from crmkit.features.metrics.metrics import Metrics
+    from crmkit.kernel.session.session import Session
 
 __all__ = ["METRICS", "Figures", "Kind", "Question", "metrics"]
 
@@ -158,7 +158,7 @@ def _periodic(name: str) -> Callable[["Metrics", Question], Any]:
 
 def _drawn(name: str) -> Callable[[Any], Any]:
     def document(result: Any) -> Any:
-        from crmkit.analytics import vega  # needed for charts only
+        from crmkit.features.metrics import charts as vega  # needed for charts only
 
         return getattr(vega, name)(result)
 

@@ -16,7 +16,7 @@ from crmkit.schema.schema import suggestion
 from crmkit.schema.types import Address, DateTime, Decimal, Integer, Json, LongText, Money, Reference
 
 if TYPE_CHECKING:
-    from crmkit.app.session import Session
+    from crmkit.kernel.session.session import Session
 
 __all__ = ["NOUNS", "columns_of", "noun_group"]
 

@@ -10,7 +10,7 @@ from crmkit.schema import Field, Record, RecordType
 from crmkit.schema.types import Reference
 
 if TYPE_CHECKING:
-    from crmkit.app.session import Session
+    from crmkit.kernel.session.session import Session
 
 __all__ = ["Titles", "title_of"]
 

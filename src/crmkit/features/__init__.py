@@ -1,12 +1,13 @@
-"""What a CRM does, each feature in a folder of its own: a plugin like any other, which every CRM has.
+"""What every CRM does: features, a plugin each, that never import one another.
 
 ::
 
-    tags          words on records, and what became of them
-    segments      named conditions and lists, who comes and who leaves
-    pipelines     deals and the stages they go through
-    customising   fields and record types that a tenant adds
-    metrics       numbers about deals and leads
-
-Features do not import each other; what one needs of another it asks the session for.
+    accounts/     Accounts: the life cycle of a customer
+    activities/   Activities: tasks that are completed, and what counts as a contact
+    customising/  Custom fields and custom objects
+    metrics/      Numbers a manager can trust: ``me.metrics(...)``
+    ownership/    Ownership: assigning records and sharing them
+    pipelines/    Pipelines: how deals go through stages
+    segments/     Segments: lists of records by condition, and ready-made ones
+    tags/         Tags on records of any type
 """

@@ -17,7 +17,7 @@ from crmkit.query.condition import Bound
 from crmkit.query.context import Row, WorldContext
 from crmkit.query.nodes import And, Expr, HasTag, InSegment, Not, Or, Within, joined
 from crmkit.query.text import format as text_of
-from crmkit.query.text_writer import path_text
+from crmkit.query.text.writer import path_text
 
 __all__ = ["Explanation", "explain"]
 

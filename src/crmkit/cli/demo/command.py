@@ -16,7 +16,7 @@ from crmkit.cli.demo.people import HEAD, address_of
 from crmkit.cli.demo.section import Section, document, draw
 from crmkit.cli.demo.show import sections, what_was_loaded
 from crmkit.cli.output import write_document
-from crmkit.store.migrate import current
+from crmkit.store.migrations.migrate import current
 
 if TYPE_CHECKING:
     from sqlalchemy import URL

@@ -8,7 +8,7 @@ from typing import Any
 import attrs
 
 from crmkit import F, Money
-from crmkit.app.session import Session
+from crmkit.kernel.session.session import Session
 
 __all__ = ["DemoFigures", "StageFigure", "figures"]
 

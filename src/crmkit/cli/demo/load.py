@@ -19,11 +19,11 @@ from uuid import UUID
 import attrs
 
 from crmkit import CRM, Money
-from crmkit.app.outcomes import BulkResult
-from crmkit.app.session import Session
 from crmkit.cli.demo.calendar import LAST_DAY, Calendar, batches, noon
 from crmkit.cli.demo.files import COUNTRIES, SECTORS, Fault, Matcher, blanks, rows_of, strange_words
 from crmkit.cli.demo.people import ADMIN, People, hire
+from crmkit.kernel.session.session import Session
+from crmkit.kernel.writes.results import BulkResult
 from crmkit.schema import types
 
 __all__ = ["BIG_OPEN", "CURRENCY", "KEY_ACCOUNT", "LARGE_CUSTOMERS", "Loaded", "Progress", "load"]

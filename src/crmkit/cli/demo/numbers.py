@@ -3,12 +3,12 @@
 from typing import Any
 
 from crmkit import CRM, Money, Period
-from crmkit.analytics.metric import Metric
 from crmkit.cli.demo.calendar import SNAPSHOT
 from crmkit.cli.demo.load import CURRENCY
 from crmkit.cli.demo.people import HEAD, address_of
 from crmkit.cli.demo.section import Section, money
 from crmkit.cli.output import Column, Table
+from crmkit.features.metrics.tallies.metric import Metric
 
 __all__ = ["numbers"]
 

@@ -10,7 +10,7 @@ from uuid import UUID
 
 import attrs
 
-from crmkit.app.session import Session
+from crmkit.kernel.session.session import Session
 from crmkit.plugins.sales_team import LINKS, OWNED, SHARED
 
 __all__ = ["ADMIN", "HEAD", "People", "address_of", "hire"]

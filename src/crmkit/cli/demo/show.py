@@ -5,7 +5,6 @@ from decimal import Decimal
 from typing import Any
 
 from crmkit import CRM, F, Money
-from crmkit.app.session import Session
 from crmkit.cli.demo.figures import DemoFigures, figures
 from crmkit.cli.demo.load import BIG_OPEN, Loaded
 from crmkit.cli.demo.numbers import numbers
@@ -15,7 +14,8 @@ from crmkit.cli.demo.story import GIVER, MANAGER, TAKER, hand_over, meddle, rest
 from crmkit.cli.nouns import columns_of
 from crmkit.cli.output import Column, Table
 from crmkit.cli.titles import Titles
-from crmkit.history import UndoResult
+from crmkit.kernel.session.session import Session
+from crmkit.kernel.undo.plan import UndoResult
 from crmkit.query import in_segment
 
 __all__ = ["sections", "what_was_loaded"]

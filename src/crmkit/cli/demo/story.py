@@ -9,10 +9,10 @@ from uuid import UUID
 import attrs
 
 from crmkit import CRM
-from crmkit.app.session import Session
 from crmkit.cli.demo.people import ADMIN, HEAD, address_of
 from crmkit.errors import UsageError
-from crmkit.history import UndoResult
+from crmkit.kernel.session.session import Session
+from crmkit.kernel.undo.plan import UndoResult
 from crmkit.records import Deal
 
 __all__ = ["GIVER", "MANAGER", "TAKER", "HandOver", "hand_over", "meddle", "restore", "take_back"]

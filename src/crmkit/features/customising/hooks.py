@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from crmkit.app.facades import Fields, Objects
+from crmkit.features.customising.collections import Fields, Objects
 from crmkit.sdk.markers import hookimpl
 
 __all__ = ["crmkit_session_attributes", "name"]

@@ -6,12 +6,12 @@ from uuid import UUID
 
 import attrs
 
-from crmkit.analytics import clocks
-from crmkit.analytics.facts import DealFact, Spell
-from crmkit.analytics.frame import Frame
-from crmkit.app.last_contact import last_contact
+from crmkit.features.activities.contacts import about_deal
+from crmkit.features.activities.last_contact import last_contact
+from crmkit.features.metrics.figures import clocks
+from crmkit.features.metrics.tallies.facts import DealFact, Spell
+from crmkit.features.metrics.tallies.frame import Frame
 from crmkit.records import Deal
-from crmkit.segments.contacts import about_deal
 
 __all__ = ["Clocks", "clocks_of"]
 
@@ -21,7 +21,7 @@ class Clocks:
     """The three clocks of a deal, which are never mixed.
 
     ``age`` runs since it was created. ``current``, ``latest``, ``first`` and ``cumulative`` tell its dwell in the stage
-    it is in: see :class:`crmkit.analytics.clocks.Dwell`. ``idle`` runs since the last contact (None: there never was
+    it is in: see :class:`crmkit.features.metrics.figures.clocks.Dwell`. ``idle`` runs since the last contact (None: there never was
     one), and ``rotten`` says whether that is as long as the stage's ``idle_days`` (None where it cannot be said).
     """
 

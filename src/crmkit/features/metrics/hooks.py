@@ -7,7 +7,7 @@ from uuid import UUID
 
 import attrs
 
-from crmkit.app.collection import Collection
+from crmkit.kernel.collections.collection import Collection
 from crmkit.query import F
 from crmkit.records import Deal
 from crmkit.sdk.finding import Finding
@@ -29,7 +29,7 @@ def crmkit_session_attributes() -> Iterable[tuple[str, Callable[[Any], Any]]]:
 
 def _metrics(session: Any) -> Callable[..., Any]:
     # The mathematics costs a tenth of a second to import, and most sessions never ask.
-    from crmkit.app.measuring import metrics_of
+    from crmkit.features.metrics.selection import metrics_of
 
     return partial(metrics_of, session)
 

@@ -5,7 +5,7 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from crmkit.app.deals import Deals, Pipelines
+from crmkit.features.pipelines.collections import Deals, Pipelines
 from crmkit.sdk.finding import Finding
 from crmkit.sdk.markers import hookimpl
 

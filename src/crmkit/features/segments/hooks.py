@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import Any
 
-from crmkit.app.segments import Segments
+from crmkit.features.segments.collection import Segments
 from crmkit.sdk.markers import hookimpl
 
 __all__ = ["crmkit_collections", "name"]

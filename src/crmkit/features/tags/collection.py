@@ -3,10 +3,10 @@
 from typing import TypeVar
 from uuid import UUID
 
-from crmkit.app.collection import Collection
-from crmkit.app.tagging import tag_history
+from crmkit.features.tags.history import TagEvent
+from crmkit.features.tags.tagging import tag_history
+from crmkit.kernel.collections.collection import Collection
 from crmkit.schema import Record
-from crmkit.segments import TagEvent
 
 __all__ = ["Tagged"]
 

@@ -15,8 +15,8 @@ from crmkit.records import BUILTIN_RECORDS
 from crmkit.schema import Kind, Schema, record_type_of
 from crmkit.schema.parts import SLOT_COLUMNS
 from crmkit.schema.record_type import SYSTEM_FIELDS
-from crmkit.store.columns import IdType, JsonType
-from crmkit.store.tables import Tables
+from crmkit.store.tables.columns import IdType, JsonType
+from crmkit.store.tables.record_tables import Tables
 
 __all__ = ["main", "revisions"]
 

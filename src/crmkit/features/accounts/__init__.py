@@ -1,0 +1,6 @@
+"""Accounts: the life cycle of a customer.
+
+::
+
+    commands  An account goes on, or back
+"""

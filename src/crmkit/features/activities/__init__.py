@@ -1,0 +1,8 @@
+"""Activities: tasks that are completed, and what counts as a contact.
+
+::
+
+    commands      A task is done
+    contacts      When somebody was in touch: which activities are contacts, about what, and when each happened
+    last_contact  When somebody was last in touch about a deal or with an account, of which the actor may read
+"""

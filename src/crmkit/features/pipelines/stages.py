@@ -1,0 +1,77 @@
+"""What a deal leaves behind as it moves: an interval for each stay in a stage, in the changeset of the move."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+from uuid import UUID
+
+from crmkit.errors import Conflict
+from crmkit.features.pipelines.intervals import follow
+from crmkit.kernel.session.unit_of_work import Work
+from crmkit.kernel.writes.results import Raising
+from crmkit.sdk.change import Change
+
+__all__ = ["keep_intervals"]
+
+_DECIDES = "sales_pipeline"
+"""The plugin by which the stage decides the outcome and the pipeline."""
+
+
+def keep_intervals(session: Work, writes: Any, changes: Sequence[Change]) -> None:
+    """Writes the intervals that follow from changes of deals that were just written. Raises Conflict where a stage was
+    changed meanwhile: now that deals refer to it, nobody can change what they are.
+    """
+    moved = [c for c in changes if c.kind != "delete" and c.values["stage"] is not None and _moved(c)]
+    if not moved:
+        return
+    known = _intervals(session, [c.id for c in moved if c.before is not None])
+    updates: list[tuple[int, Any, Any]] = []
+    begun: list[dict[str, Any]] = []
+    stages = _stages(session, {c.values["stage"] for c in moved})
+    decided = _DECIDES in session.listeners("crmkit_before_change", "deal")
+    for change in moved:
+        if decided:
+            _check_stage(change, stages[change.values["stage"]])
+        step = follow(known.get(change.id, ()), change.values["stage"], change.values["stage_since"])
+        updates += ((len(updates) + i, *changed) for i, changed in enumerate(step.changed))
+        if step.begins:
+            begun.append(_begun(session, change, stages[change.values["stage"]]))
+    if updates:
+        writes.update("stage_interval", updates, Raising())
+    if begun:
+        writes.create("stage_interval", enumerate(begun), Raising())
+
+
+def _moved(change: Change) -> bool:
+    return change.before is None or bool(change.changed & {"stage", "stage_since"})
+
+
+def _intervals(session: Work, deals: Sequence[UUID]) -> dict[UUID, list[Any]]:
+    found: dict[UUID, list[Any]] = {}
+    if deals:
+        for interval in session.system_reader.referring("stage_interval", "deal", deals):
+            found.setdefault(interval.deal, []).append(interval)
+    return found
+
+
+def _stages(session: Work, ids: Iterable[UUID]) -> dict[UUID, Any]:
+    return {stage.id: stage for stage in session.system_reader.by_ids("stage", sorted(ids))}
+
+
+def _check_stage(change: Change, stage: Any) -> None:
+    if (change.values["outcome"], change.values["pipeline"]) != (stage.kind, stage.pipeline):
+        raise Conflict(
+            f"the stage {stage.name} was changed by somebody else", code="conflict", field="stage", hint="run it again"
+        )
+
+
+def _begun(session: Work, change: Change, stage: Any) -> dict[str, Any]:
+    actor = session.actor
+    return {
+        "deal": change.id,
+        "stage": stage.id,
+        "position": stage.position,
+        "kind": stage.kind,
+        "entered": change.values["stage_since"],
+        "amount": change.values["amount"],
+        "by": actor.id,
+    }

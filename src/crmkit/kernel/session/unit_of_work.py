@@ -1,0 +1,497 @@
+"""A unit of work: what an actor, a tenant and a transaction have in common, before there are verbs.
+
+Write path, queries and commands stand on this; the session adds the collections and the frame.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from datetime import date, datetime
+from functools import cached_property
+from itertools import islice
+from typing import Any, Literal, TypeVar
+from uuid import UUID
+from weakref import WeakSet
+
+import attrs
+
+from crmkit.errors import Denied, InvalidQuery, NotFound, UsageError
+from crmkit.kernel.collections.reading import Reading
+from crmkit.kernel.definitions.tenant_schema import POLICY_TYPES, SCHEMA_TYPES, TenantSchema, load_forms
+from crmkit.kernel.session.access import Judge
+from crmkit.kernel.session.refusals import denied, missing
+from crmkit.kernel.session.runtime import Foundation
+from crmkit.kernel.writes.results import BulkResult, Tally
+from crmkit.permissions import Actor, FieldRights, HistoryRights
+from crmkit.query.context import ALL_RIGHTS, Guard, Moment
+from crmkit.query.json_form import from_json
+from crmkit.query.lift import Lifted, lift
+from crmkit.query.text import parse
+from crmkit.schema import Field, RecordType, Schema
+from crmkit.schema.forms import Forms
+from crmkit.schema.parsing import RecordParser
+from crmkit.schema.types import Reference
+from crmkit.sdk.change import Change, Veto
+from crmkit.sdk.command import Command
+from crmkit.sdk.plugins import checked_answers
+from crmkit.store.connection.database import Unit
+from crmkit.store.ledger.changesets import Changeset, Changesets
+from crmkit.store.ledger.tenants import Tenant, TenantState
+from crmkit.store.read.history import History, RecordChange
+from crmkit.store.read.reader import Reader
+from crmkit.store.sql.plans import View
+from crmkit.store.write.writer import Stamp, Writer
+from crmkit.values import IdFactory, clean_text, from_micros, local_date, parse_id, to_micros, zone
+from crmkit.values.text import shown
+
+__all__ = ["Work"]
+
+T = TypeVar("T")
+
+_LOG = 1_000
+_NOTHING: Mapping[str, frozenset[str]] = {}
+_REASON_LENGTH = 2_000
+_ORIGIN_LENGTH = 100
+
+
+class Work:
+    """One actor in one tenant in one transaction: schema, rights, readers, the one changeset.
+
+    ``me`` in commands and hooks is a Session, which is a Work.
+    """
+
+    def __init__(
+        self,
+        crm: Foundation,
+        who: Actor | str | UUID,
+        *,
+        tenant: Tenant,
+        unit: Unit,
+        as_of: datetime | None = None,
+        dry_run: bool = False,
+        reason: str | None = None,
+        origin: str = "interactive",
+        causation: UUID | None = None,
+    ) -> None:
+        self.crm = crm
+        self.tenant = tenant
+        self.unit = unit
+        self.dry_run = dry_run
+        self.reason = None if reason is None else clean_text(reason, max_length=_REASON_LENGTH, multiline=True)
+        self.origin = clean_text(origin, max_length=_ORIGIN_LENGTH)
+        self.causation = None if causation is None else parse_id(causation)
+        self.as_of = as_of
+        self.ids: IdFactory = crm.ids
+        self.state: TenantState = crm.registry.state(unit, tenant.id)
+        self.committed: list[UUID] = []
+        self._stamp: Stamp | None = None
+        self._commands: list[str] = []
+        self._doing = 0
+        self._undoes: UUID | None = None
+        self.undoing = False
+        self.placing = False
+        self._bumps: set[str] = set()
+        self.written: dict[str, tuple[Mapping[str, Any], ...] | None] = {}
+        """By record type: the values that many records were given at once, or None once any was written by itself."""
+        self._closed = False
+        self._readings: WeakSet[Reading[Any]] = WeakSet()
+        self._who = who
+        self.resolve()
+
+    # --------------------------------------------------------------------------------------------------- who and what
+
+    def resolve(self) -> None:
+        """Schema, actor and rights as they stand now in this transaction."""
+        # Asked for with every record: what it may name is found out once.
+        self._parsers: dict[str, RecordParser] = {}
+        self._forget("view", "reader", "system_reader", "judge", "forms")
+        tenant_schema = self.crm.tenant_schema(self)
+        self.tenant_schema: TenantSchema = tenant_schema
+        self.schema: Schema = tenant_schema.schema
+        self.policy = self.crm.policy(self, self._who, self.schema)
+        self.actor = self.policy.actor
+
+    def _forget(self, *names: str) -> None:
+        for name in names:
+            self.__dict__.pop(name, None)
+
+    @cached_property
+    def started_at(self) -> datetime:
+        """When the unit of work first asked for the time, after the session was opened or had committed."""
+        return self.crm.clock.now()
+
+    def base_view(self) -> View:
+        """The records of the declared types, without regard to rights: enough to load schema and actor."""
+        crm = self.crm
+        past = self.as_of is not None
+        return View(
+            crm.tables,
+            crm.codec,
+            self.tenant.id,
+            "declared",
+            crm.declared,
+            Moment(self.now, zone(self.state.zone)),
+            reading="past" if past else "live",
+            at=None if self.as_of is None else to_micros(self.as_of),
+        )
+
+    def present_reader(self) -> Reader:
+        """Reads the declared types as they stand now, whatever instant the session reads."""
+        return self.reading(attrs.evolve(self.base_view(), reading="live", at=None))
+
+    def touched(self, types: frozenset[str]) -> bool:
+        """Whether this session has changed records of any of these types."""
+        return bool(self._bumps & types)
+
+    @cached_property
+    def view(self) -> View:
+        """What this session sees."""
+        return attrs.evolve(
+            self.base_view(),
+            token=self.tenant_schema.token,
+            schema=self.schema,
+            guard=self._guard(),
+            actors=self.actor.ids,
+            segments=self.tenant_schema.segment,
+        )
+
+    def _guard(self) -> Guard:
+        if self.policy.unlimited:
+            return ALL_RIGHTS
+        return self.policy if self.as_of is None else HistoryRights(self.policy)
+
+    def reading(self, view: View) -> Reader:
+        """A reader of any view through this session's transaction."""
+        return Reader(self.crm.database, self.crm.shelf, self.unit, view)
+
+    def reader_as_of(self, instant: datetime) -> Reader:
+        """Reads what the actor may read, and of which also the history, as it stood at an instant."""
+        guard = ALL_RIGHTS if self.policy.unlimited else HistoryRights(self.policy)
+        moment = attrs.evolve(self.view.moment, now=instant)
+        return self.reading(attrs.evolve(self.view, guard=guard, moment=moment, reading="past", at=to_micros(instant)))
+
+    @cached_property
+    def reader(self) -> Reader:
+        """Reads what the actor may read."""
+        return self.reading(self.view)
+
+    @cached_property
+    def system_reader(self) -> Reader:
+        """Reads everything: for the house's own checks, never for what is shown."""
+        return self.reading(self.view.unguarded())
+
+    @cached_property
+    def judge(self) -> Judge:
+        """Decides rights on single records."""
+        return Judge(self.view, self.system_reader)
+
+    def written_record(self, type_key: str, record_id: UUID, change: Change | None = None) -> Any:
+        """A record as a verb hands it back to the actor who wrote it: of one that the actor may not see (any more), the
+        fields the actor may read of others. With the change that was just written, it is read only where rights are
+        concerned. Raises NotFound.
+        """
+        record = None if change is None else self._record_of(change)
+        found = record if record is not None else self.reader.get(type_key, record_id)
+        if found is None and not self.policy.unlimited:
+            found = self.reading(attrs.evolve(self.view, guard=FieldRights(self.policy))).get(type_key, record_id)
+        if found is None:
+            raise missing(self.type_of(type_key))
+        return found
+
+    def _record_of(self, change: Change) -> Any:
+        """The record a change has made, if the actor surely may read all of it."""
+        record_type, stamp, before = self.type_of(change.type_key), self._stamp, change.before
+        readable = (self.view.guard.field(record_type.key, f.key) is True for f in record_type.fields)
+        if stamp is None or not all(readable):
+            return None
+        # As the database has it: no version begins before the one it follows.
+        at = from_micros(stamp.at) if before is None else max(from_micros(stamp.at), before.recorded_at)
+        system = {
+            "id": change.id,
+            "version": 1 if before is None else before.version + 1,
+            "changeset_id": stamp.changeset_id,
+            "created_at": at if before is None else before.created_at,
+            "created_by": stamp.actor_id if before is None else before.created_by,
+            "recorded_at": at,
+        }
+        record = self.view.layout(record_type.key, self.crm.shelf).record(system, change.values)
+        return record if self.judge.sees_at_once(record_type.key, record) else None
+
+    def type_of(self, name: str) -> RecordType:
+        """The record type as it stands in this tenant, by key or plural. Raises NotFound."""
+        return self.schema.type(name)
+
+    def parser(self, type_key: str) -> RecordParser:
+        """The parser of a record type's values; its hints name no field that the actor may not read."""
+        if (known := self._parsers.get(type_key)) is not None:
+            return known
+        record_type = self.schema.type(type_key)
+        field = self.view.guard.field
+        unnamed = tuple(f.key for f in record_type.fields if field(record_type.key, f.key) is False)
+        found: RecordParser = self.crm.shelf.get(
+            ("parser", self.tenant_schema.token, record_type.key, unnamed),
+            lambda: RecordParser(record_type, unnamed=unnamed),
+        )
+        self._parsers[type_key] = found
+        return found
+
+    # ---------------------------------------------------------------------------------------------------------- doing
+
+    def do(self, command: Command[Any]) -> Any:
+        """Do a command: what its verb does, from an object. Raises UsageError, Denied, and what the command raises."""
+        if not isinstance(command, Command):
+            raise UsageError(f"{shown(command)} is no command", code="not_a_command", hint="such as Tag(deal, 'vip')")
+        # A command of every noun is remembered by the noun it was done with.
+        name = command.name.replace("*", getattr(command, "type_key", "*"), 1)
+        noun = name.partition(".")[0]
+        if noun in self.schema.types and not self.policy.may(noun, command.action):
+            raise Denied(
+                f"you may not {command.action} {self.schema.types[noun].plural}",
+                hint=f"{name} needs a grant of {command.action} on {noun}",
+            )
+        with self.doing(name):
+            return command.run(self)
+
+    @contextmanager
+    def doing(self, command: str) -> Iterator[None]:
+        """The frame of every verb: it happens as a whole or not at all.
+
+        The changeset remembers what was asked for, not the verbs it was done by. When an exception ends the verb, the
+        unit of work is as if it had not been tried, and goes on.
+        """
+        self.may_write()
+        before = self._stamp, set(self._bumps), dict(self.written), list(self._commands)
+        if self._doing == 0:
+            self.note(command)
+        self._doing += 1
+        try:
+            with self.unit.savepoint():
+                yield
+        except BaseException:
+            bumped = self._bumps != before[1]
+            self._stamp, self._bumps, self.written, self._commands = before
+            self.judge.forget()
+            if bumped:
+                self.resolve()
+            raise
+        finally:
+            self._doing -= 1
+
+    @contextmanager
+    def bulk(self, command: str, *, stop: bool, dry_run: bool) -> Iterator[Tally]:
+        """The frame of a bulk verb: outcomes are collected; an error, or a dry run, leaves nothing behind.
+
+        Raises BulkStopped at the first refusal if told to ``stop``.
+        """
+        tally = Tally(stop)
+        with suppress(_Discard), self.doing(command):
+            yield tally
+            if dry_run:
+                raise _Discard
+
+    def result(self, tally: Tally, dry_run: bool) -> BulkResult:
+        """What a bulk verb hands back."""
+        changed = any(status not in ("refused", "unchanged") for _, status, _ in tally.rows)
+        kept = changed and not dry_run and not self.dry_run and self._stamp is not None
+        return tally.result(self._stamp.changeset_id if kept and self._stamp else None, dry_run or self.dry_run)
+
+    def may_write(self) -> None:
+        """Raises UsageError where nothing can be written."""
+        if self._closed:
+            raise UsageError("the session is closed", code="closed", hint="open another")
+        if self.as_of is not None:
+            raise UsageError("the past cannot be changed", code="read_only", hint="open a session without as_of")
+
+    def note(self, command: str) -> None:
+        """Remember for the changeset what is being done."""
+        if command not in self._commands:
+            self._commands.append(command)
+
+    @contextmanager
+    def taking_back(self, changeset_id: UUID) -> Iterator[None]:
+        """Inside, ``undoing`` is true: what is written was there before, and what follows from it comes with it."""
+        self._undoes, self.undoing = changeset_id, True
+        try:
+            yield
+        finally:
+            self.undoing = False
+
+    def reads(self, reading: Reading[T]) -> Iterator[T]:
+        """What is read while the session may write."""
+        self._readings.add(reading)
+        return iter(reading)
+
+    def writer(self) -> Writer:
+        """The writer under this session's one changeset."""
+        self.may_write()
+        for reading in list(self._readings):
+            reading.settle()
+        if self._stamp is None or self._stamp.changeset_id in self.committed:
+            self._stamp = Stamp(self.ids.new(), to_micros(self.crm.clock.now()), self.actor.id)
+        return Writer(self.crm.database, self.crm.shelf, self.unit, self.view, self._stamp)
+
+    def wrote(self, type_key: str, alike: Iterable[Mapping[str, Any]] | None = None) -> None:
+        """Records of the type were written, many ``alike`` or each by itself: forget what may no longer be true."""
+        self.judge.forget()
+        before = self.written.get(type_key, ())
+        self.written[type_key] = None if alike is None or before is None else (*before, *alike)
+        if type_key in SCHEMA_TYPES or type_key in POLICY_TYPES:
+            self._bumps.add(type_key)
+            self.resolve()
+
+    @property
+    def changeset_id(self) -> UUID | None:
+        """The changeset of this session, once it has changed something."""
+        return None if self._stamp is None else self._stamp.changeset_id
+
+    @property
+    def changes(self) -> list[RecordChange]:
+        """What this session has changed so far, as the actor may see it; in a dry run, what it would change."""
+        return [] if self._stamp is None else list(self.history().changes(self._stamp.changeset_id))
+
+    def changeset(self, changeset_id: UUID | str) -> Changeset:
+        """A changeset by its id: who did what, when and why; the actor's own, or one with a change the actor may see.
+
+        Raises NotFound.
+        """
+        found = self._recorded(changeset_id)
+        if self.policy.unlimited or found.actor_id == self.actor.id or any(True for _ in self.changes_of(found)):
+            return found
+        raise NotFound(f"there is no changeset {found.id}", code="unknown_changeset")
+
+    def changes_of(self, changeset_id: UUID | Changeset) -> Iterator[RecordChange]:
+        """What a changeset did to each record, as the actor may see it. Raises NotFound."""
+        wanted = changeset_id.id if isinstance(changeset_id, Changeset) else changeset_id
+        return self.history().changes(self._recorded(wanted).id)
+
+    def _recorded(self, changeset_id: UUID | str) -> Changeset:
+        """The changeset, if it was there at the instant the session reads. Raises NotFound."""
+        found = self.changesets.get(self.unit, parse_id(changeset_id))
+        if self.as_of is not None and found.recorded_at > self.as_of:
+            raise NotFound(f"there was no changeset {found.id} yet", code="unknown_changeset")
+        return found
+
+    @property
+    def now(self) -> datetime:
+        """What is now in conditions: the instant the session reads, or when the unit of work began."""
+        return self.as_of or self.started_at
+
+    @property
+    def today(self) -> date:
+        """The date in the tenant's zone, now."""
+        return local_date(self.now, self.view.moment.zone)
+
+    # --------------------------------------------------------------------------------------------------------- rights
+
+    def may_set(self, type_key: str, key: str, action: Literal["create", "update"], row: Any) -> bool:
+        """Whether the actor may set the field, on a record as it was or with the values it will have."""
+        answer = self.policy.writable(type_key, key, action)
+        return answer if isinstance(answer, bool) else self.judge.meets(type_key, answer, row) is True
+
+    def may_do(self, type_key: str, action: str, row: Any) -> bool:
+        """Whether the actor may do this with the record."""
+        return self.judge.allows(type_key, action, row)
+
+    def meets(self, type_key: str, where: Any, row: Any) -> bool:
+        """Whether a record meets a stored condition, whatever the actor may read."""
+        return self.judge.meets(type_key, lift(from_json(where), self.actor.ids), row) is True
+
+    def may_read(self, type_key: str, key: str, row: Any) -> bool:
+        """Whether the actor may read the field of this record."""
+        answer = self.view.guard.field(type_key, key)
+        return answer if isinstance(answer, bool) else self.judge.meets(type_key, answer, row) is True
+
+    def readable_fields(self, type_key: str) -> list[Field]:
+        """The fields of a type that the actor may read of some records at least: the id, its own, the system's."""
+        record_type, guard = self.type_of(type_key), self.view.guard
+        keys = dict.fromkeys(("id", *(f.key for f in record_type.fields), *record_type.by_key))
+        return [record_type.by_key[key] for key in keys if guard.field(record_type.key, key) is not False]
+
+    def require(self, type_key: str, action: str, row: Any) -> None:
+        """Raises NotFound if the actor may not see the record, Denied if not do this with it."""
+        if not self.judge.sees(type_key, row):
+            raise missing(self.type_of(type_key))
+        if not self.judge.allows(type_key, action, row):
+            raise denied(action, self.type_of(type_key))
+
+    # ---------------------------------------------------------------------------------------------- what types demand
+
+    def unique_keys(self, type_key: str) -> Sequence[tuple[Field, ...]]:
+        """The sets of fields whose values must not occur twice."""
+        record_type = self.type_of(type_key)
+        singles = [(f,) for f in record_type.fields if f.unique]
+        return [*singles, *(tuple(record_type.by_key[key] for key in keys) for keys in record_type.unique)]
+
+    def checks(self, type_key: str) -> Sequence[tuple[Field, Lifted]]:
+        """The validation expressions of the type's fields."""
+        return self.crm.shelf.get(
+            ("checks", self.tenant_schema.token, type_key),
+            lambda: tuple((f, lift(parse(f.check))) for f in self.type_of(type_key).fields if f.check),
+        )
+
+    def listeners(self, hook: str, type_key: str) -> Iterable[str]:
+        """The plugins that implement a hook and listen to the type."""
+        return self.crm.listeners(hook, type_key)
+
+    def ask(self, plugin: str, changes: Sequence[Change]) -> tuple[Change | Veto, ...]:
+        """A plugin's answers to changes about to be written. Raises PluginError."""
+        answer = self.crm.plugins.ask(plugin, "crmkit_before_change", session=self, changes=tuple(changes))
+        return checked_answers(plugin, changes, answer)
+
+    # -------------------------------------------------------------------------------------------------------- history
+
+    @cached_property
+    def forms(self) -> Forms:
+        """The forms that custom fields have had: history is read by them."""
+
+        def load() -> Forms:
+            return load_forms(self.reading(self.base_view()), self.changesets, self.crm.field_types)
+
+        if self.touched(SCHEMA_TYPES):
+            return load()
+        return self.crm.shelf.get(("forms", self.tenant.id, self.state.schema_version, self.as_of), load)
+
+    def history(self, *, trusted: bool = False, vacated: Mapping[str, frozenset[str]] = _NOTHING) -> History:
+        """The history as the actor may see it; ``trusted`` for the house's own needs.
+
+        That has values of removed fields as well, and those of others as today's type takes them, where it does. Of
+        ``vacated`` fields, by record type, it is read without the forms that this session has put an end to.
+        """
+        view = self.view
+        if trusted or self.policy.unlimited:
+            view = view.unguarded()
+        else:
+            view = attrs.evolve(view, guard=HistoryRights(self.policy))
+        forms = (self.forms if trusted else self.forms.as_they_were()).without(self.changeset_id, vacated)
+        versions = self.reading(attrs.evolve(view, reading="versions", at=None, forms=forms))
+        return History(self.unit, self.changesets, versions, self.as_of)
+
+    def log(self, limit: int = 50) -> list[Changeset]:
+        """Changesets in which the actor may see a change, latest first, of the latest 1,000. Raises InvalidQuery."""
+        if type(limit) is not int or limit < 0:
+            raise InvalidQuery(f"{shown(limit)} is not a number of changesets", code="bad_limit")
+        history = self.history()
+        latest = self.changesets.latest(self.unit, _LOG, self.as_of)
+        seen = (c for c in latest if any(True for _ in history.changes(c.id)))
+        return list(islice(seen, min(limit, _LOG)))
+
+    def find(self, record_id: UUID | str) -> RecordType:
+        """The record type of the record of that id, also of one that was deleted. Raises NotFound.
+
+        A record that is there may be read, of a deleted one its history.
+        """
+        wanted = Reference("*").parse(record_id)
+        for reader in (self.reader, self.history().versions):
+            for record_type in self.schema.types.values():
+                if reader.get(record_type.key, wanted) is not None:
+                    return record_type
+        raise NotFound(f"there is no record {wanted}", field="id")
+
+    @property
+    def changesets(self) -> Changesets:
+        """The changesets of the tenant."""
+        crm = self.crm
+        return Changesets(crm.database, crm.shelf, crm.tables, crm.codec, self.tenant.id)
+
+
+class _Discard(Exception):
+    """Ends the savepoint of a dry run."""
