@@ -14,9 +14,9 @@ The house, floor by floor, each importing only what lies below it::
 
     web  cli  worker      edges
     plugins               built-in plugins, on the sdk
-    app                   CRM, Session, collections, commands
+    features              tags, segments, pipelines, metrics ...: a plugin each
+    kernel                CRM, Session, collections; writes, undo, jobs: knows no noun
     sdk                   the door for plugins
-    history ...           engines
     store                 tables, versions, changesets, reading and writing
     permissions           who may do what
     query                 one expression language

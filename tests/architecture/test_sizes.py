@@ -1,12 +1,14 @@
-"""Files and functions stay short enough to be read at once."""
+"""Files, functions and folders stay small enough to be read at once."""
 
 import ast
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator
 
 from tests.architecture.sources import Source, sample
 
 FILE_LINES = 500
 FUNCTION_LINES = 80
+FOLDER_MODULES = 15
 
 
 def oversized(source: Source) -> Iterator[str]:
@@ -45,3 +47,22 @@ def test_a_method_and_a_function_inside_a_function_count_too() -> None:
     inner = "".join(f"    {line}\n" for line in function_of(FUNCTION_LINES + 1).splitlines())
     assert len(list(oversized(sample("class A:\n" + inner)))) == 1
     assert len(list(oversized(sample("def outer():\n" + inner)))) == 2
+
+
+def crowded(sources: Iterable[Source]) -> Iterator[str]:
+    """The folders with too many modules; the one that says what a folder holds does not count."""
+    modules = Counter(source.path.parent for source in sources if source.path.name != "__init__.py")
+    for folder, number in sorted(modules.items()):
+        if number > FOLDER_MODULES:
+            yield f"{folder}: {number} modules, at most {FOLDER_MODULES}"
+
+
+def test_no_folder_of_the_package_has_too_many_modules(sources: list[Source]) -> None:
+    assert list(crowded(sources)) == []
+
+
+def test_one_module_more_is_reported_with_its_folder() -> None:
+    modules = [sample("", f"values/m{number}.py") for number in range(FOLDER_MODULES)]
+    described = [*modules, sample("", "values/__init__.py"), sample("", "query/one.py")]
+    assert list(crowded(described)) == []
+    assert list(crowded([*described, sample("", "values/more.py")])) == ["values: 16 modules, at most 15"]

@@ -15,7 +15,7 @@ PACKAGE = Path(str(crmkit.__file__)).parent
 
 
 def modules(*names: str) -> list[ModuleType]:
-    """The modules of these names; ``crmkit.app.*`` stands for all modules below."""
+    """The modules of these names; ``crmkit.kernel.*`` stands for all modules below."""
     found = []
     for name in names:
         if name.endswith(".*"):

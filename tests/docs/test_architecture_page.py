@@ -18,7 +18,7 @@ def test_the_drawing_names_every_package_and_no_other() -> None:
 
 def test_every_module_and_test_it_names_is_there() -> None:
     tests = set(re.findall(r"`((?:tests/|conftest)[\w./]*)`", PAGE))
-    modules = set(re.findall(r"`((?:app|store|query|schema)\.\w+)`", PAGE))
+    modules = set(re.findall(r"`((?:kernel|features|store|query|schema)(?:\.\w+)+)`", PAGE))
     assert len(tests) > 10
     assert len(modules) > 5
     assert [path for path in tests if not (ROOT / path).exists()] == []

@@ -21,8 +21,9 @@ class Clocks:
     """The three clocks of a deal, which are never mixed.
 
     ``age`` runs since it was created. ``current``, ``latest``, ``first`` and ``cumulative`` tell its dwell in the stage
-    it is in: see :class:`crmkit.features.metrics.figures.clocks.Dwell`. ``idle`` runs since the last contact (None: there never was
-    one), and ``rotten`` says whether that is as long as the stage's ``idle_days`` (None where it cannot be said).
+    it is in: see :class:`crmkit.features.metrics.figures.clocks.Dwell`. ``idle`` runs since the last contact (None:
+    there never was one), and ``rotten`` says whether that is as long as the stage's ``idle_days`` (None where it cannot
+    be said).
     """
 
     age: timedelta

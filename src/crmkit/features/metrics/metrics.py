@@ -75,8 +75,8 @@ class Metrics:
     counted as ``not_readable``. Amounts that may not be read are missing (``no_readable_amount``), and counts remain.
 
     They are the deals of one ``pipeline``, or, if that is None, all there are; then figures about stages raise
-    UsageError (``which_pipeline``). Each figure is a frozen result: see :mod:`crmkit.analytics` and the module of the
-    same name for its variants, formula and source. A period of None is all time. A stage is named by record, id or
+    UsageError (``which_pipeline``). Each figure is a frozen result: see :mod:`crmkit.features.metrics` and the module
+    of the same name for its variants, formula and source. A period of None is all time. A stage is named by record, id or
     name.
     """
 

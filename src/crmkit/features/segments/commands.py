@@ -136,7 +136,7 @@ class MakeRfm(Command[tuple[Segment, ...]]):
 
 @command("segment.make_tiers", action="create")
 class MakeTiers(Command[tuple[Segment, ...]]):
-    """``me.segments.make_tiers()``: deals by the day they are expected to close, see ``crmkit.features.segments.tiers``.
+    """``me.segments.make_tiers()``: deals by the day they are expected to close, see ``features.segments.tiers``.
 
     Raises InvalidValue (``bad_days``), Denied.
     """

@@ -71,7 +71,8 @@ class Session(Work):
             """Numbers about a pipeline's deals, or all deals: ``me.metrics().win_rate(Period.quarter(2026, 1))``.
 
             Options are ``where`` (a condition on deals), ``currency``, ``rates`` and ``policy``, ``start`` (the field
-            at which a deal's age begins) and ``members`` (list the ids behind each number); see ``crmkit.features.metrics.metrics``.
+            at which a deal's age begins) and ``members`` (list the ids behind each number); see
+            ``crmkit.features.metrics.metrics``.
             """
             ...
     else:

@@ -19,7 +19,7 @@ from crmkit.store.tables.record_tables import Tables
 
 __all__ = ["create_missing", "current", "include_name", "migrate", "pending"]
 
-_FOLDER = Path(__file__).parent / "migrations"
+_FOLDER = Path(__file__).parent
 
 
 def migrate(database: Database) -> bool:

@@ -81,7 +81,8 @@ def simulate(
 
     The same seed gives the same answer, in whatever order the deals come: they take their turns in the order of their
     ids as texts. Overdue deals are left out (``overdue``), and those closed or without a day, a probability or an
-    amount, as :mod:`~crmkit.features.metrics.forecasts.weighted` does. Takes ``runs`` times deals draws (ten million a second or two).
+    amount, as :mod:`~crmkit.features.metrics.forecasts.weighted` does.
+    Takes ``runs`` times deals draws (ten million a second or two).
 
     Raises UsageError with code ``bad_seed``, ``bad_runs`` (1 to a million) or ``not_money``, InvalidValue with code
     ``bad_probability``, and CurrencyMismatch.

@@ -73,7 +73,7 @@ def outcomes(
     *,
     amounts: bool = True,
 ) -> WinTally:
-    """The tally of :mod:`~crmkit.features.metrics.figures.win_rate`, with amounts or, in a quarter less time, without."""
+    """The tally of :mod:`~crmkit.features.metrics.figures.win_rate`, with amounts or, in a quarter less time, not."""
     dated = frame.rates is not None and amounts
     created_in = period is not None and by == "created"
     closed_in = period is not None and by == "closed"
@@ -105,7 +105,9 @@ def outcomes(
 def closings(
     reader: Reader, where: Lifted, frame: Frame, period: Period | None = None, start: str = "created_at"
 ) -> ClosingTally:
-    """The tally of :mod:`~crmkit.features.metrics.figures.win_curve`; ``start`` is the date or instant at which a deal's age begins.
+    """The tally of :mod:`~crmkit.features.metrics.figures.win_curve`.
+
+    ``start`` is the date or instant at which a deal's age begins.
 
     Deals without one are left out (``no_start``). Raises InvalidQuery (``not_a_date``).
     """

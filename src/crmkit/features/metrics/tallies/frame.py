@@ -67,8 +67,9 @@ class Frame:
     def worth(self, amount: Money, on: date | None) -> Fraction:
         """The amount in the frame's currency, exact; ``on`` is the day it belongs to (today, if it has none).
 
-        A frame that names no currency leaves it as it is: see :func:`~crmkit.features.metrics.tallies.totals.settled`. Raises
-        CurrencyMismatch if it is in another currency and there are no rates, and InvalidValue (``no_rate``).
+        A frame that names no currency leaves it as it is: see
+        :func:`~crmkit.features.metrics.tallies.totals.settled`. Raises CurrencyMismatch if
+        it is in another currency and there are no rates, and InvalidValue (``no_rate``).
         """
         if self.currency is None or amount.currency == self.currency:
             return Fraction(amount.units, UNITS_IN_ONE)
