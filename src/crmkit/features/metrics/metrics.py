@@ -76,8 +76,8 @@ class Metrics:
 
     They are the deals of one ``pipeline``, or, if that is None, all there are; then figures about stages raise
     UsageError (``which_pipeline``). Each figure is a frozen result: see :mod:`crmkit.features.metrics` and the module
-    of the same name for its variants, formula and source. A period of None is all time. A stage is named by record, id or
-    name.
+    of the same name for its variants, formula and source. A period of None is all time. A stage is named by record, id
+    or name.
     """
 
     session: Work
