@@ -261,6 +261,35 @@ def test_a_deal_is_won_by_moving_it(crm: CRM) -> None:
         assert me.deals.update(deal, outcome="won", stage=won).outcome == "won"
 
 
+@pytest.mark.parametrize("kind", ["won", "lost"])
+@pytest.mark.parametrize("road", ["move", "update", "update_many", "where"])
+def test_a_deal_that_goes_on_within_its_outcome_was_closed_when_it_was_closed(
+    crm: CRM, clock: FakeClock, kind: str, road: str
+) -> None:
+    with crm.session(ADMIN) as me:
+        sales, owner = me.pipelines.one(name="Sales"), me.users.create(email="bo@acme.example", name="Bo")
+        other = me.stages.create(name="归档", pipeline=sales, position=90, kind=kind)
+        deal = me.deals.move(me.deals.create(name="Rollout"), to=kind, loss_reason="price" if kind == "lost" else None)
+    clock.move(days=100)
+    with crm.session(ADMIN) as me:
+        me.deals.assign(deal.id, owner)
+        match road:
+            case "move":
+                me.deals.move(deal.id, to=other)
+            case "update":
+                me.deals.update(deal.id, stage=other)
+            case "update_many":
+                assert not me.deals.update_many([(deal.id, {"stage": other})]).refused
+            case _:
+                assert not me.deals.where(name="Rollout").update(stage=other).refused
+        now = me.deals.get(deal.id)
+        assert (now.stage, now.outcome) == (other.id, kind)
+        assert (now.closed_on, now.credited_to) == (deal.closed_on, deal.credited_to)
+        assert now.loss_reason == deal.loss_reason
+        said = me.deals.move(now, to=kind, on=date(2024, 1, 9))
+        assert said.closed_on == date(2024, 1, 9)
+
+
 def test_a_deal_is_not_closed_on_a_day_to_come(crm: CRM) -> None:
     with crm.session(ADMIN) as me:
         deal, tomorrow = me.deals.create(name="Rollout"), me.today + timedelta(days=1)

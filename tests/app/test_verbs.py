@@ -18,6 +18,7 @@ from crmkit.errors import (
 )
 from crmkit.records import Account, Contact
 from crmkit.schema.types import Integer, Text
+from crmkit.store.read.groups import Group
 from tests.integration.snapshots import broken, digest, snapshot
 from tests.staff import ADMIN, grant, hire
 
@@ -206,6 +207,36 @@ def test_five_euros_and_five_dollars_are_two_groups(crm: CRM) -> None:
             me.deals.create(name=money, amount=Money(5, money))
         groups = {group.key[0]: group.count for group in me.deals.totals(by=F.amount)}
     assert groups == {Money(5, "EUR"): 2, Money(5, "USD"): 1}
+
+
+def test_totals_without_groups_are_one_group_of_all_records(crm: CRM) -> None:
+    with crm.session(ADMIN) as me:
+        assert me.deals.totals() == [Group((), 0, ())]
+        assert me.deals.totals(sums=(F.amount, F.probability)) == [Group((), 0, ((), None))]
+        for amount in (Money(5, "EUR"), Money(7, "EUR"), None, Money(1, "USD")):
+            me.deals.create(name="华为", amount=amount)
+        assert me.deals.totals() == [Group((), 4, ())]
+        assert me.deals.where(name="none").totals() == [Group((), 0, ())]
+        assert me.deals.where(name="none").totals(by=F.name) == []
+        assert me.deals.totals(sums=F.amount) == [Group((), 4, ((Money(12, "EUR"), Money(1, "USD")),))]
+
+
+@pytest.mark.parametrize("blank", [None, "", "  ", "\t", "\u200b", "\ufeff \u00ad"])
+def test_rows_without_a_key_are_not_one_record(crm: CRM, blank: str | None) -> None:
+    with crm.session(ADMIN) as me:
+        me.fields.add("account", "ext", Text())
+        me.accounts.create(name="There before", ext=blank)
+        rows = [{"name": "A", "ext": blank}, {"name": "B", "ext": "7"}, {"name": "C", "ext": blank}]
+        result = me.accounts.upsert_many(rows, by="ext")
+        assert [outcome.status for outcome in result.outcomes] == ["refused", "created", "refused"]
+        assert {(p.code, p.field, p.row) for o in result.refused for p in o.problems} == {
+            ("no_key", "ext", 0),
+            ("no_key", "ext", 2),
+        }
+        with pytest.raises(InvalidQuery) as refused:
+            me.accounts.upsert(name="D", ext=blank, by=("name", "ext"))
+        assert refused.value.problems[0].code == "no_key"
+        assert sorted(account.name for account in me.accounts) == ["B", "There before"]
 
 
 def test_a_duplicate_of_a_custom_field_is_named_by_its_key_however_it_is_found(crm: CRM) -> None:

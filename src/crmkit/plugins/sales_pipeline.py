@@ -64,20 +64,23 @@ class _House:
             return Veto(change.row, "the stage belongs to another pipeline", "stage", "other_pipeline", hint)
         moved = change.before is None or change.before["stage"] != stage.id
         follows = {"pipeline": stage.pipeline, "stage": stage.id, "outcome": stage.kind}
-        follows |= self._marks(change, stage, moved) | self._time(change, moved) | self._expected(change, stage, moved)
+        follows |= self._marks(change, stage) | self._time(change, moved) | self._expected(change, stage, moved)
         amended = change.amended(**follows)
         # What was there before may be there again.
         return amended if self.undoing else next(self._refusals(change, amended, stage, moved), amended)
 
-    def _marks(self, change: Change, stage: Any, moved: bool) -> dict[str, Any]:
-        """What closing leaves: the day, the reason, who is credited. Reopening takes it away."""
+    def _marks(self, change: Change, stage: Any) -> dict[str, Any]:
+        """What closing leaves: the day, the reason, who is credited. Reopening takes it away; a deal that goes from one
+        stage to another of the same outcome was closed when it was closed.
+        """
         values = change.values
         if stage.kind == "open":
             return {"closed_on": None, "loss_reason": None, "credited_to": None}
         closed_on, credited = values["closed_on"], values["credited_to"]
-        if closed_on is None or (moved and "closed_on" not in change.given):
+        closing = change.before is None or change.before["outcome"] != stage.kind
+        if closed_on is None or (closing and "closed_on" not in change.given):
             closed_on = self.today
-        if credited is None or (moved and "credited_to" not in change.given):
+        if credited is None or (closing and "credited_to" not in change.given):
             credited = values["owner"]
         reason = values["loss_reason"] if stage.kind == "lost" else None
         listed = self.pipelines[stage.pipeline].loss_reasons or ()

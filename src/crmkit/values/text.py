@@ -9,10 +9,12 @@ import unicodedata
 
 from crmkit.errors import InvalidValue
 
-__all__ = ["clean_text", "fold", "hides_digits", "shown"]
+__all__ = ["clean_text", "fold", "hides_digits", "is_blank", "shown"]
 
 _SHOWN = 40
 _SURROGATE = re.compile("[\ud800-\udfff]")
+_UNSEEN = frozenset({"Cc", "Cf", "Zl", "Zp", "Zs"})
+"""The general categories of characters that leave no mark: controls, formats, separators."""
 
 
 def clean_text(value: object, *, max_length: int | None = None, multiline: bool = False) -> str:
@@ -62,6 +64,11 @@ def _clean_slowly(value: object, max_length: int | None, multiline: bool) -> str
             hint="join the lines, or keep it in a field for long text",
         )
     return text
+
+
+def is_blank(text: str) -> bool:
+    """Whether nothing of a text can be seen: it is empty, or has spaces, controls and invisible characters only."""
+    return text.isspace() or all(unicodedata.category(character) in _UNSEEN for character in text)
 
 
 def hides_digits(text: str) -> bool:

@@ -24,7 +24,7 @@ from crmkit.schema.schema import suggestion
 from crmkit.schema.types import Reference
 from crmkit.store.read.groups import Group
 from crmkit.store.read.history import Version
-from crmkit.values.text import shown
+from crmkit.values.text import is_blank, shown
 
 __all__ = ["Accounts", "Activities", "Collection"]
 
@@ -139,8 +139,10 @@ class Collection(Generic[T]):
         if not isinstance(given, Mapping):
             raise InvalidRecord(f"{shown(given)} is not a mapping of fields to values", code="not_a_mapping")
         parsed = self.session.parser(self.type.key).change({key: given.get(key) for key in by}, form=form)
-        if any(value is None for value in parsed.values()):
-            raise InvalidQuery(f"upsert needs a value for {' and '.join(by)}", code="no_key", field=by[0])
+        blank = [key for key, value in parsed.items() if value is None or (isinstance(value, str) and is_blank(value))]
+        if blank:
+            hint = "leave the row out, or create it: records without a key are not the same record"
+            raise InvalidQuery(f"upsert needs a value for {' and '.join(by)}", code="no_key", field=blank[0], hint=hint)
         found = list(self.where(*(Path((key,)) == value for key, value in parsed.items())).limit(2))
         if len(found) > 1:
             raise InvalidQuery(f"several {self.type.plural} have this {' and '.join(by)}", code="several", field=by[0])

@@ -124,8 +124,9 @@ class Query(Generic[T]):
     def totals(self, by: Any = (), sums: Any = ()) -> list[Group]:
         """Counts, and sums of number or money fields, grouped by fields (``by=F.stage, sums=F.amount``).
 
-        Each group has ``key`` and ``sums`` in the order asked for; money is summed for each currency apart. Raises
-        InvalidQuery (``not_summable``, ``not_a_field``).
+        Each group has ``key`` and ``sums`` in the order asked for; money is summed for each currency apart. Without
+        ``by`` it is one group of all records, also where there are none. Raises InvalidQuery (``not_summable``,
+        ``not_a_field``).
         """
         return self.session.reader.summary(self.type.key, _paths(by), _paths(sums), self._lifted())
 

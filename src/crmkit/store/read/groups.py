@@ -75,13 +75,17 @@ def summary_plan(
         func.count(),
         *(func.sum(inner.c[name]) for name in named if name.startswith("s")),
         *units,
-    ).group_by(*(inner.c[name] for name in compared), *units)
+    ).select_from(inner)
+    if compared or units:
+        statement = statement.group_by(*(inner.c[name] for name in compared), *units)
     return draft.finish(database, statement, (groups, summed))
 
 
 def merged(rows: list[tuple[Any, ...]], groups: list[Column], summed: list[Column], view: View) -> list[Group]:
-    """The groups; rows that differ only in currency become one."""
+    """The groups; rows that differ only in currency become one. Without fields to group by it is one group always."""
     found: dict[tuple[Any, ...], tuple[int, list[dict[Any, int]]]] = {}
+    if not groups:
+        found[()] = (0, [{} for _ in summed])
     widths = [len(column.field.type.parts) for column in groups]
     for row in rows:
         at, key = 0, []
