@@ -196,7 +196,7 @@ def _made(me: Work, name: str) -> Tag:
     """A new tag, or the one that somebody else has made of that name meanwhile."""
     tally = Raising()
     try:
-        with me.unit.savepoint():
+        with me.doing("tag.create"):
             WritePath(me, trusted=True).create("tag", [(0, {"name": name})], tally)
     except Duplicate:
         if (theirs := _named(me, name)[1]) is None:

@@ -43,7 +43,9 @@ class Unresolved(Protocol):
 
     as_of: Any
     tenant: Tenant
-    state: TenantState
+
+    @property
+    def state(self) -> TenantState: ...
 
     def reading(self, view: View) -> Reader: ...
     def base_view(self) -> View: ...

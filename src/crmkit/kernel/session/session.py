@@ -78,7 +78,7 @@ class Session(Work):
     else:
 
         def __getattr__(self, name):
-            if name.startswith("_") or name in ("schema", "policy"):
+            if name.startswith("_") or name in _NOT_COLLECTIONS:
                 raise AttributeError(name)
             if (make := self.crm.extensions.attributes.get(name)) is not None:
                 return make(self)
@@ -189,7 +189,7 @@ class Session(Work):
             self._undoes = None
         else:
             self.unit.commit()
-        self._forget("started_at", "view", "reader", "system_reader", "judge")
+        self.forget_readers()
 
     def _between_verbs(self) -> None:
         if self._doing:
@@ -228,6 +228,9 @@ class Session(Work):
         self._closed = True
         self.unit.close()
 
+
+_NOT_COLLECTIONS = frozenset({"schema", "tenant_schema", "policy", "actor"})
+"""What collections are looked up by: an attribute error from within is not to be answered by a look-up."""
 
 _MARK = 2**62 - 1
 """The bits of an id that differ between any two: what is cached of a tenant is known by them."""

@@ -5,8 +5,7 @@ Write path, queries and commands stand on this; the session adds the collections
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from datetime import date, datetime
-from functools import cached_property
+from datetime import datetime
 from itertools import islice
 from typing import Any, Literal, TypeVar
 from uuid import UUID
@@ -16,31 +15,26 @@ import attrs
 
 from crmkit.errors import Denied, InvalidQuery, NotFound, UsageError
 from crmkit.kernel.collections.reading import Reading
-from crmkit.kernel.definitions.tenant_schema import POLICY_TYPES, SCHEMA_TYPES, TenantSchema, load_forms
-from crmkit.kernel.session.access import Judge
+from crmkit.kernel.definitions.tenant_schema import POLICY_TYPES, SCHEMA_TYPES
+from crmkit.kernel.session.memory import Memory
 from crmkit.kernel.session.refusals import denied, missing
 from crmkit.kernel.session.runtime import Foundation
 from crmkit.kernel.writes.results import BulkResult, Tally
 from crmkit.permissions import Actor, FieldRights, HistoryRights
-from crmkit.query.context import ALL_RIGHTS, Guard, Moment
 from crmkit.query.json_form import from_json
 from crmkit.query.lift import Lifted, lift
 from crmkit.query.text import parse
-from crmkit.schema import Field, RecordType, Schema
-from crmkit.schema.forms import Forms
-from crmkit.schema.parsing import RecordParser
+from crmkit.schema import Field, RecordType
 from crmkit.schema.types import Reference
 from crmkit.sdk.change import Change, Veto
 from crmkit.sdk.command import Command
 from crmkit.sdk.plugins import checked_answers
 from crmkit.store.connection.database import Unit
-from crmkit.store.ledger.changesets import Changeset, Changesets
-from crmkit.store.ledger.tenants import Tenant, TenantState
+from crmkit.store.ledger.changesets import Changeset
+from crmkit.store.ledger.tenants import Tenant
 from crmkit.store.read.history import History, RecordChange
-from crmkit.store.read.reader import Reader
-from crmkit.store.sql.plans import View
 from crmkit.store.write.writer import Stamp, Writer
-from crmkit.values import IdFactory, clean_text, from_micros, local_date, parse_id, to_micros, zone
+from crmkit.values import IdFactory, clean_text, from_micros, parse_id, to_micros
 from crmkit.values.text import shown
 
 __all__ = ["Work"]
@@ -53,7 +47,7 @@ _REASON_LENGTH = 2_000
 _ORIGIN_LENGTH = 100
 
 
-class Work:
+class Work(Memory):
     """One actor in one tenant in one transaction: schema, rights, readers, the one changeset.
 
     ``me`` in commands and hooks is a Session, which is a Work.
@@ -72,16 +66,12 @@ class Work:
         origin: str = "interactive",
         causation: UUID | None = None,
     ) -> None:
-        self.crm = crm
-        self.tenant = tenant
-        self.unit = unit
+        super().__init__(crm, who, tenant=tenant, unit=unit, as_of=as_of)
         self.dry_run = dry_run
         self.reason = None if reason is None else clean_text(reason, max_length=_REASON_LENGTH, multiline=True)
         self.origin = clean_text(origin, max_length=_ORIGIN_LENGTH)
         self.causation = None if causation is None else parse_id(causation)
-        self.as_of = as_of
         self.ids: IdFactory = crm.ids
-        self.state: TenantState = crm.registry.state(unit, tenant.id)
         self.committed: list[UUID] = []
         self._stamp: Stamp | None = None
         self._commands: list[str] = []
@@ -89,100 +79,9 @@ class Work:
         self._undoes: UUID | None = None
         self.undoing = False
         self.placing = False
-        self._bumps: set[str] = set()
-        self.written: dict[str, tuple[Mapping[str, Any], ...] | None] = {}
-        """By record type: the values that many records were given at once, or None once any was written by itself."""
         self._closed = False
         self._readings: WeakSet[Reading[Any]] = WeakSet()
-        self._who = who
         self.resolve()
-
-    # --------------------------------------------------------------------------------------------------- who and what
-
-    def resolve(self) -> None:
-        """Schema, actor and rights as they stand now in this transaction."""
-        # Asked for with every record: what it may name is found out once.
-        self._parsers: dict[str, RecordParser] = {}
-        self._forget("view", "reader", "system_reader", "judge", "forms")
-        tenant_schema = self.crm.tenant_schema(self)
-        self.tenant_schema: TenantSchema = tenant_schema
-        self.schema: Schema = tenant_schema.schema
-        self.policy = self.crm.policy(self, self._who, self.schema)
-        self.actor = self.policy.actor
-
-    def _forget(self, *names: str) -> None:
-        for name in names:
-            self.__dict__.pop(name, None)
-
-    @cached_property
-    def started_at(self) -> datetime:
-        """When the unit of work first asked for the time, after the session was opened or had committed."""
-        return self.crm.clock.now()
-
-    def base_view(self) -> View:
-        """The records of the declared types, without regard to rights: enough to load schema and actor."""
-        crm = self.crm
-        past = self.as_of is not None
-        return View(
-            crm.tables,
-            crm.codec,
-            self.tenant.id,
-            "declared",
-            crm.declared,
-            Moment(self.now, zone(self.state.zone)),
-            reading="past" if past else "live",
-            at=None if self.as_of is None else to_micros(self.as_of),
-        )
-
-    def present_reader(self) -> Reader:
-        """Reads the declared types as they stand now, whatever instant the session reads."""
-        return self.reading(attrs.evolve(self.base_view(), reading="live", at=None))
-
-    def touched(self, types: frozenset[str]) -> bool:
-        """Whether this session has changed records of any of these types."""
-        return bool(self._bumps & types)
-
-    @cached_property
-    def view(self) -> View:
-        """What this session sees."""
-        return attrs.evolve(
-            self.base_view(),
-            token=self.tenant_schema.token,
-            schema=self.schema,
-            guard=self._guard(),
-            actors=self.actor.ids,
-            segments=self.tenant_schema.segment,
-        )
-
-    def _guard(self) -> Guard:
-        if self.policy.unlimited:
-            return ALL_RIGHTS
-        return self.policy if self.as_of is None else HistoryRights(self.policy)
-
-    def reading(self, view: View) -> Reader:
-        """A reader of any view through this session's transaction."""
-        return Reader(self.crm.database, self.crm.shelf, self.unit, view)
-
-    def reader_as_of(self, instant: datetime) -> Reader:
-        """Reads what the actor may read, and of which also the history, as it stood at an instant."""
-        guard = ALL_RIGHTS if self.policy.unlimited else HistoryRights(self.policy)
-        moment = attrs.evolve(self.view.moment, now=instant)
-        return self.reading(attrs.evolve(self.view, guard=guard, moment=moment, reading="past", at=to_micros(instant)))
-
-    @cached_property
-    def reader(self) -> Reader:
-        """Reads what the actor may read."""
-        return self.reading(self.view)
-
-    @cached_property
-    def system_reader(self) -> Reader:
-        """Reads everything: for the house's own checks, never for what is shown."""
-        return self.reading(self.view.unguarded())
-
-    @cached_property
-    def judge(self) -> Judge:
-        """Decides rights on single records."""
-        return Judge(self.view, self.system_reader)
 
     def written_record(self, type_key: str, record_id: UUID, change: Change | None = None) -> Any:
         """A record as a verb hands it back to the actor who wrote it: of one that the actor may not see (any more), the
@@ -215,24 +114,6 @@ class Work:
         }
         record = self.view.layout(record_type.key, self.crm.shelf).record(system, change.values)
         return record if self.judge.sees_at_once(record_type.key, record) else None
-
-    def type_of(self, name: str) -> RecordType:
-        """The record type as it stands in this tenant, by key or plural. Raises NotFound."""
-        return self.schema.type(name)
-
-    def parser(self, type_key: str) -> RecordParser:
-        """The parser of a record type's values; its hints name no field that the actor may not read."""
-        if (known := self._parsers.get(type_key)) is not None:
-            return known
-        record_type = self.schema.type(type_key)
-        field = self.view.guard.field
-        unnamed = tuple(f.key for f in record_type.fields if field(record_type.key, f.key) is False)
-        found: RecordParser = self.crm.shelf.get(
-            ("parser", self.tenant_schema.token, record_type.key, unnamed),
-            lambda: RecordParser(record_type, unnamed=unnamed),
-        )
-        self._parsers[type_key] = found
-        return found
 
     # ---------------------------------------------------------------------------------------------------------- doing
 
@@ -267,11 +148,8 @@ class Work:
             with self.unit.savepoint():
                 yield
         except BaseException:
-            bumped = self._bumps != before[1]
             self._stamp, self._bumps, self.written, self._commands = before
-            self.judge.forget()
-            if bumped:
-                self.resolve()
+            self.forget()
             raise
         finally:
             self._doing -= 1
@@ -370,16 +248,6 @@ class Work:
             raise NotFound(f"there was no changeset {found.id} yet", code="unknown_changeset")
         return found
 
-    @property
-    def now(self) -> datetime:
-        """What is now in conditions: the instant the session reads, or when the unit of work began."""
-        return self.as_of or self.started_at
-
-    @property
-    def today(self) -> date:
-        """The date in the tenant's zone, now."""
-        return local_date(self.now, self.view.moment.zone)
-
     # --------------------------------------------------------------------------------------------------------- rights
 
     def may_set(self, type_key: str, key: str, action: Literal["create", "update"], row: Any) -> bool:
@@ -439,17 +307,6 @@ class Work:
 
     # -------------------------------------------------------------------------------------------------------- history
 
-    @cached_property
-    def forms(self) -> Forms:
-        """The forms that custom fields have had: history is read by them."""
-
-        def load() -> Forms:
-            return load_forms(self.reading(self.base_view()), self.changesets, self.crm.field_types)
-
-        if self.touched(SCHEMA_TYPES):
-            return load()
-        return self.crm.shelf.get(("forms", self.tenant.id, self.state.schema_version, self.as_of), load)
-
     def history(self, *, trusted: bool = False, vacated: Mapping[str, frozenset[str]] = _NOTHING) -> History:
         """The history as the actor may see it; ``trusted`` for the house's own needs.
 
@@ -485,12 +342,6 @@ class Work:
                 if reader.get(record_type.key, wanted) is not None:
                     return record_type
         raise NotFound(f"there is no record {wanted}", field="id")
-
-    @property
-    def changesets(self) -> Changesets:
-        """The changesets of the tenant."""
-        crm = self.crm
-        return Changesets(crm.database, crm.shelf, crm.tables, crm.codec, self.tenant.id)
 
 
 class _Discard(Exception):

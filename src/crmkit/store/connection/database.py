@@ -1,7 +1,9 @@
 """A database: SQLite or PostgreSQL, given as a URL or as the host's own engine."""
 
+import sqlite3
 from contextlib import suppress
 from inspect import iscoroutinefunction
+from time import sleep
 from typing import TYPE_CHECKING, Any, Literal
 
 from sqlalchemy import URL, Connection, Engine, StaticPool, create_engine, event, make_url
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
 __all__ = ["Database", "Statement", "Unit"]
 
 _DRIVERS = {"sqlite": "pysqlite", "postgresql": "psycopg"}
+_ATTEMPTS = 1_000
 _RUN_SYNC = "inside async code pass the synchronous connection or session that run_sync gives you"
 
 
@@ -163,7 +166,7 @@ class Database:
 
     def _prepare_sqlite(self, raw: Any, _record: object) -> None:
         if self._gate is None:
-            raw.execute("PRAGMA journal_mode = WAL")
+            _write_ahead(raw)
         raw.execute(f"PRAGMA synchronous = {self._synchronous}")
         raw.execute("PRAGMA foreign_keys = ON")
 
@@ -174,6 +177,21 @@ class Database:
             raise UsageError(
                 "PostgreSQL needs psycopg 3", code="driver_missing", hint="pip install crmkit[postgres]"
             ) from error
+
+
+def _write_ahead(raw: Any) -> None:
+    """Turns the write-ahead log on; of two connections that do so at once on a new file, SQLite refuses one without
+    waiting as it does for everything else.
+    """
+    for left in reversed(range(_ATTEMPTS)):
+        try:
+            raw.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or not left:
+                raise
+            sleep(PATIENCE / _ATTEMPTS)
+        else:
+            return
 
 
 def _waits(target: Any) -> bool:
