@@ -79,6 +79,7 @@ class Work(Memory):
         self._undoes: UUID | None = None
         self.undoing = False
         self.placing = False
+        unit.keeper = self
         self._closed = False
         self._readings: WeakSet[Reading[Any]] = WeakSet()
         self.resolve()
@@ -140,7 +141,7 @@ class Work(Memory):
         unit of work is as if it had not been tried, and goes on.
         """
         self.may_write()
-        before = self._stamp, set(self._bumps), dict(self.written), list(self._commands)
+        before = self.remembered()
         if self._doing == 0:
             self.note(command)
         self._doing += 1
@@ -148,11 +149,19 @@ class Work(Memory):
             with self.unit.savepoint():
                 yield
         except BaseException:
-            self._stamp, self._bumps, self.written, self._commands = before
-            self.forget()
+            self.went_back(before)
             raise
         finally:
             self._doing -= 1
+
+    def remembered(self) -> Any:
+        """What the session has written so far: what it goes back to when what follows is taken back."""
+        return self._stamp, set(self._bumps), dict(self.written), list(self._commands)
+
+    def went_back(self, to: Any) -> None:
+        """What was written since (None: all of it) is undone, by crmkit or by a host: nothing kept of it holds."""
+        self._stamp, self._bumps, self.written, self._commands = to or (None, set(), {}, [])
+        self.forget()
 
     @contextmanager
     def bulk(self, command: str, *, stop: bool, dry_run: bool) -> Iterator[Tally]:

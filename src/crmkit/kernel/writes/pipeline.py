@@ -5,6 +5,7 @@ command, a plugin, an import, an undo.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any, TypeVar
 from uuid import UUID
 
@@ -49,7 +50,7 @@ class WritePath:
     _finishing: Finishing = attrs.field(
         init=False,
         default=attrs.Factory(
-            lambda me: Finishing(me.session, me.trusted, lambda: WritePath(me.session, trusted=True), me.at_once), True
+            lambda me: Finishing(me.session, me.trusted, partial(WritePath, me.session, trusted=True), me.at_once), True
         ),
     )
 

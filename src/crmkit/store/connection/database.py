@@ -1,6 +1,7 @@
 """A database: SQLite or PostgreSQL, given as a URL or as the host's own engine."""
 
 import sqlite3
+from collections.abc import Callable
 from contextlib import suppress
 from inspect import iscoroutinefunction
 from time import sleep
@@ -92,7 +93,7 @@ class Database:
         Raises Unavailable when the database cannot be reached, StorageError when its file is none or cannot be opened.
         """
         if on is not None:
-            return self._unit(self._connection_of(on), owns=False)
+            return self._unit(self._connection_of(on), owns=False, join=_session_of(on))
         if self._gate is not None:
             return self._unit(self._shared_connection(self._gate), owns=True)
         return self._unit(self._connect(), owns=True)
@@ -111,7 +112,7 @@ class Database:
 
     # ---------------------------------------------------------------------------------------------------------- opening
 
-    def _unit(self, connection: Connection, *, owns: bool) -> Unit:
+    def _unit(self, connection: Connection, *, owns: bool, join: Callable[[], object] | None = None) -> Unit:
         return Unit(
             connection,
             self._driver,
@@ -120,6 +121,7 @@ class Database:
             gate=self._gate if owns else None,
             tables=self.tables,
             audit=self._audit,
+            join=join,
         )
 
     def _connect(self) -> Connection:
@@ -209,6 +211,11 @@ def _asked(session: Any) -> Any:
     with suppress(SQLAlchemyError):  # the accessor of an AsyncConnection
         ask = getattr(session, "connection", None)
     return ask() if callable(ask) and not iscoroutinefunction(ask) else None
+
+
+def _session_of(on: Any) -> Callable[[], object] | None:
+    """How a Session is asked for its connection once more; None for a Connection."""
+    return None if isinstance(on, Connection) else on.connection
 
 
 def _url(target: str | URL) -> URL:
