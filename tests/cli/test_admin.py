@@ -89,7 +89,7 @@ def test_a_healthy_database_has_no_problem(migrated_url: str) -> None:
     answer = doctor(migrated_url)
     assert (answer.code, problems(answer), answer.err) == (0, [], "")
     checks = [row["check"] for row in answer.document]
-    of_tenant = ["outbox of default", "histories of deals in default", "shares of deals in default"]
+    of_tenant = ["deliveries of default", "histories of deals in default", "shares of deals in default"]
     assert checks == ["database", "encoding", "references", "rules for tables", "migration", *of_tenant]
     assert run("doctor", "--db", migrated_url).out.startswith("status  check")
     assert run("doctor", "--db", migrated_url, "--format", "csv").out.startswith("status,check,detail\nok,database,")
@@ -135,7 +135,7 @@ def test_a_plugin_that_could_not_be_told_is_a_problem(migrated_url: str, open_cr
     with open_crm(migrated_url, plugins=[PLUGIN]).session(CHIEF) as me:
         me.accounts.create(name="宝钢")
     answer = doctor(migrated_url, "--plugin", PLUGIN)
-    assert (answer.code, problems(answer)) == (1, ["outbox of default"])
+    assert (answer.code, problems(answer)) == (1, ["deliveries of default"])
     assert "tests.failing" in answer.out
 
 

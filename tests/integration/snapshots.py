@@ -51,9 +51,9 @@ def broken(found: Snapshot) -> list[str]:
     """What does not hold and always must: changesets are there, versions have no gaps, times do not overlap."""
     changesets = {(row["tenant_id"], row["id"]) for row in found["crm_changeset"]}
     problems = [
-        f"crm_outbox: {row['id']!r} tells of a changeset that is not there"
-        for row in found["crm_outbox"]
-        if (row["tenant_id"], row["changeset_id"]) not in changesets
+        f"crm_job: {row['id']!r} tells of a changeset that is not there"
+        for row in found["crm_job"]
+        if (row["tenant_id"], row["subject"]) not in changesets
     ]
     for name, live in found.items():
         if f"{name}_history" in found:

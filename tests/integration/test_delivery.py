@@ -93,7 +93,7 @@ def test_a_plugin_that_fails_hurts_neither_the_commit_nor_the_plugins_beside_it(
     assert (plugin, attempts) == ("failing", 1)
     for words in ("failing", "crmkit_after_commit", "ConnectionError", "no postman at 上海"):
         assert words in error
-    assert "failing" in problems(crm)["outbox of default"]
+    assert "failing" in problems(crm)["deliveries of default"]
     assert broken(snapshot(url)) == []
 
 
@@ -220,6 +220,8 @@ def test_a_crash_while_a_plugin_is_told_is_told_again_and_its_writes_are_there_o
         create(crm, "宝钢")
     assert notes(crm) == []
     diary.then = write_down
+    assert crm.deliver() == 0, "the lease of who died has not ended"
+    clock.move(minutes=10)
     assert crm.deliver() == 1
     assert len(notes(crm)) == 1
     assert (len(diary.heard), len(set(diary.heard))) == (2, 1)
@@ -227,7 +229,7 @@ def test_a_crash_while_a_plugin_is_told_is_told_again_and_its_writes_are_there_o
 
 
 def test_a_plugin_is_told_of_many_commits_in_their_order_each_once(url: str, open_crm: OpenCrm) -> None:
-    """More than one batch of the outbox, some of which it refuses to hear."""
+    """More than one batch of deliveries, some of which it refuses to hear."""
     clock = FakeClock(datetime(2024, 6, 1, tzinfo=UTC), tick=timedelta(milliseconds=1))
     crm = open_crm(url, plugins=[Listener("diary")], clock=clock)
     made = [create_and_die(crm, f"客户 {n}") for n in range(120)]
@@ -267,7 +269,7 @@ def test_plugins_that_answer_each_other_without_end_are_parked_and_shown(url: st
     failures = crm.undelivered()
     assert {plugin for plugin, _, _ in failures} == {"ping", "pong"}
     assert all("without end" in error for _, _, error in failures)
-    assert "without end" in problems(crm)["outbox of default"]
+    assert "without end" in problems(crm)["deliveries of default"]
     clock.move(days=400)
     assert crm.deliver() == 0
     assert (len(ping.heard) + len(pong.heard), crm.undelivered()) == (heard, failures)
@@ -300,26 +302,72 @@ def test_two_that_deliver_at_once_tell_nothing_twice(url: str, open_crm: OpenCrm
     assert broken(snapshot(url)) == []
 
 
-def test_who_takes_too_late_tells_nothing(url: str, open_crm: OpenCrm) -> None:
-    """The other finds the same changeset to tell, and finds it taken when its turn comes."""
-    later = FakeClock(datetime(2024, 6, 1, tzinfo=UTC))
-    create_and_die(open_crm(url, plugins=[Listener("first"), Listener("second")]), "宝钢")
-    slow = Listener("second", write_down)
-    other = open_crm(url, plugins=[Listener("first"), slow], clock=later)
+def test_what_somebody_has_claimed_nobody_else_tells_until_the_lease_ends(url: str, open_crm: OpenCrm) -> None:
+    clock = FakeClock(datetime(2024, 6, 1, tzinfo=UTC))
+    create_and_die(open_crm(url, plugins=[Listener("diary")]), "宝钢")
+    second = Listener("diary", write_down)
+    other = open_crm(url, plugins=[second], clock=clock)
 
-    class Busy(Listener):
-        @property
-        def role(self) -> str:
-            """Asked for before each delivery: the moment in which the other CRM delivers everything."""
-            if not slow.heard:
-                other.deliver()
-            return "postman"
+    def slow(session: Any, changes: Any) -> None:
+        assert other.deliver() == 0
+        clock.move(minutes=9)
+        assert other.deliver() == 0
+        clock.move(minutes=1)
+        assert other.deliver() == 1
+        session.activities.create(kind="note", subject="too late")
 
-        @role.setter
-        def role(self, _: Any) -> None: ...
-
-    late = [Busy("first", write_down), Busy("second", write_down)]
-    crm = open_crm(url, plugins=late, clock=later)
+    first = Listener("diary", slow)
+    crm = open_crm(url, plugins=[first], clock=clock)
     assert crm.deliver() == 0
-    assert [listener.heard for listener in late] == [[], []]
-    assert len(slow.heard) == len(notes(crm)) == 1
+    assert first.heard == second.heard
+    assert [note.partition(" ")[0] for note in notes(crm)] == ["create"]
+    assert (crm.undelivered(), crm.deliver()) == ([], 0)
+    assert broken(snapshot(url)) == []
+
+
+def test_a_plugin_that_takes_its_time_keeps_nobody_from_writing(url: str, open_crm: OpenCrm) -> None:
+    create_and_die(open_crm(url, plugins=[Listener("slow")]), "宝钢")
+    other = open_crm(url, plugins=[])
+
+    def look_around(session: Any, changes: Any) -> None:
+        assert session.accounts.count() == 1
+        create(other, "written meanwhile")
+        write_down(session, changes)
+
+    crm = open_crm(url, plugins=[Listener("slow", look_around)], clock=FakeClock(datetime(2024, 6, 1, tzinfo=UTC)))
+    assert crm.deliver() == 1
+    with crm.session(ADMIN) as me:
+        assert sorted(account.name for account in me.accounts) == ["written meanwhile", "宝钢"]
+    assert len(notes(crm)) == 1
+
+
+def test_all_tenants_are_served_unless_one_is_named(url: str, open_crm: OpenCrm) -> None:
+    diary = Listener("diary", role=None)
+    crm = open_crm(url, plugins=[diary], clock=FakeClock(datetime(2024, 6, 1, tzinfo=UTC), tick=timedelta(seconds=1)))
+    for key in ("north", "south"):
+        crm.tenants.create(key)
+        with crm.system(tenant=key) as me:
+            me.after_commit = None
+            me.accounts.create(name=key)
+    assert [row[:2] for row in crm.undelivered()] == [("diary", 0), ("diary", 0)]
+    assert [row[2] for row in crm.undelivered("north")] == [""]
+    assert {"deliveries of north", "deliveries of south"} <= problems(crm).keys()
+    assert crm.deliver("north") == 1
+    assert crm.deliver() == 1
+    assert (crm.undelivered(), problems(crm)) == ([], {})
+    assert crm.seal("north") > 0
+    assert crm.seal() > crm.seal() == 0
+
+
+def test_what_failed_or_was_parked_is_told_again_when_somebody_asks_for_it(url: str, open_crm: OpenCrm) -> None:
+    clock = FakeClock(datetime(2024, 6, 1, tzinfo=UTC), tick=timedelta(milliseconds=1))
+    ping, pong, failing = Listener("ping", answer), Listener("pong", answer), Listener("failing", fail)
+    crm = open_crm(url, plugins=[ping, pong, failing], clock=clock)
+    create(crm, "宝钢")
+    waiting = Counter(plugin for plugin, _, _ in crm.undelivered())
+    assert waiting.keys() == {"ping", "pong", "failing"}
+    ping.then = pong.then = failing.then = lambda session, changes: None
+    assert crm.deliver() == 0
+    assert crm.redeliver("ping") == waiting["ping"]
+    assert crm.redeliver() == waiting["pong"] + waiting["failing"]
+    assert (crm.undelivered(), crm.redeliver()) == ([], 0)

@@ -44,7 +44,7 @@ def prepare(crm: CRM) -> Names:
         changeset = me.changeset_id
         me.products.create(name="Anvil")
     for deal in deals:
-        # A host that commits itself tells nobody: this is still in the outbox.
+        # A host that commits itself tells nobody: this is still to be told.
         with crm.database.engine.begin() as host, crm.session(ADMIN, on=host) as me:
             me.deals.move(deal.id, to="won")
     return {"account": account.id, "changeset": changeset, "lead": lead.id, "deal": open_deal.id}

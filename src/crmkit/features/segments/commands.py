@@ -12,7 +12,7 @@ from crmkit.features.segments.tiers import close_tiers
 from crmkit.features.tags.sql import entering, leaving
 from crmkit.features.tags.tagging import unwear, wear
 from crmkit.kernel.collections.query import Query
-from crmkit.kernel.jobs.outbox import MEMBERS
+from crmkit.kernel.jobs.noting import MEMBERS
 from crmkit.kernel.writes.results import Raising
 from crmkit.query import Expr, F, in_segment
 from crmkit.query.json_form import to_json

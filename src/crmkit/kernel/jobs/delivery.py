@@ -1,81 +1,96 @@
-"""Telling plugins what was committed: after the commit, from the outbox, at least once."""
+"""Telling plugins what was committed: after the commit, at least once."""
 
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 from uuid import UUID
 
 import attrs
 
 from crmkit.errors import CrmkitError
-from crmkit.kernel.jobs.outbox import HOOK, SEGMENT_HOOK, outbox_of
+from crmkit.kernel.jobs.noting import HOOK, SEGMENT_HOOK, TELL, jobs_of
 from crmkit.kernel.session.runtime import Foundation
 from crmkit.kernel.session.session import Session
 from crmkit.permissions import SYSTEM, Actor
 from crmkit.sdk.change import Committed
 from crmkit.sdk.plugins import blamed
-from crmkit.store.ledger.outbox import Due
+from crmkit.store.ledger.jobs import Job, Jobs
+from crmkit.store.ledger.tenants import Tenant
 
 __all__ = ["Delivery"]
 
 
+class _Overtaken(Exception):
+    """Ends the unit of work of a delivery whose lease has ended, and that somebody else makes now."""
+
+
 @attrs.frozen
 class Delivery:
-    """Empties the outbox; ``open`` opens sessions."""
+    """Tells the plugins of one tenant what was committed; ``open`` opens sessions.
+
+    Each job is claimed in a short transaction, the plugin is called without one, and what the plugin writes is kept
+    together with the end of the job: nobody has to wait for a slow plugin, and nothing is kept twice.
+    """
 
     crm: Foundation
     open: Callable[..., Session]
+    tenant: Tenant
 
-    def deliver(self, tenant: str, changeset_id: UUID | None = None) -> int:
+    def deliver(self, changeset_id: UUID | None = None) -> int:
         """Tell what is due; returns how many deliveries succeeded. A failure is recorded and tried again later."""
         if not (self.crm.plugins.implementing(HOOK) or self.crm.plugins.implementing(SEGMENT_HOOK)):
             return 0
         done = 0
-        failed: set[UUID] = set()
-        while due := [row for row in self._due(tenant, changeset_id) if row.id not in failed]:
-            for row in due:
-                if self._tell(tenant, row):
-                    done += 1
-                else:
-                    failed.add(row.id)
+        while claimed := self._claimed(changeset_id):
+            done += sum(map(self._tell, claimed))
         return done
 
-    def _due(self, tenant: str, changeset_id: UUID | None) -> list[Due]:
-        with self.open(SYSTEM, tenant=tenant) as me:
-            return outbox_of(me).due(changeset_id)
+    def _claimed(self, changeset_id: UUID | None) -> list[Job]:
+        with self._jobs() as jobs:
+            return jobs.claim(TELL, self.crm.ids.new(), changeset_id)
 
-    def _tell(self, tenant: str, due: Due) -> bool:
-        """One delivery; False if it failed, or somebody else was faster. The mark that it was told is removed in the
-        transaction of whatever the plugin writes.
-        """
-        cause = due.changeset_id
+    @contextmanager
+    def _jobs(self) -> Iterator[Jobs]:
+        """The jobs in a transaction of their own."""
+        with self.crm.database.open() as unit:
+            yield jobs_of(self.crm, self.tenant.id, unit)
+            unit.commit()
+
+    def _tell(self, job: Job) -> bool:
+        """One delivery; False if it failed, or somebody else has made it meanwhile."""
+        cause = job.subject
         try:
-            actor = self._actor(tenant, due.plugin)
-            with self.open(actor, tenant=tenant, origin=due.plugin, causation=cause, reason=f"told of {cause}") as me:
-                taken = outbox_of(me).take(due)
-                if taken:
-                    self._ask(me, due)
-        except CrmkitError as error:
-            with self.open(SYSTEM, tenant=tenant) as me:
-                outbox_of(me).failed(due, str(blamed(due.plugin, HOOK, error)))
+            actor = self._actor(job.name)
+            with self.open(
+                actor, tenant=self.tenant.key, origin=job.name, causation=cause, reason=f"told of {cause}"
+            ) as me:
+                self._ask(me, job)
+                if not jobs_of(self.crm, self.tenant.id, me.unit).settle(job):
+                    raise _Overtaken
+        except _Overtaken:
             return False
-        return taken
+        except CrmkitError as error:
+            with self._jobs() as jobs:
+                jobs.failed(job, str(blamed(job.name, HOOK, error)))
+            return False
+        return True
 
-    def _ask(self, me: Session, due: Due) -> None:
-        plugins = self.crm.plugins
-        changes = self._changes(me, due)
+    def _ask(self, me: Session, job: Job) -> None:
+        plugins, name = self.crm.plugins, job.name
+        changes = self._changes(me, job)
         if changes:
-            with me.doing(f"{due.plugin}.{HOOK}"):
-                plugins.ask(due.plugin, HOOK, session=me, changes=changes)
-        if due.plugin in plugins.implementing(SEGMENT_HOOK):
-            for changed in self._segments(me, due):
-                with me.doing(f"{due.plugin}.{SEGMENT_HOOK}"):
-                    plugins.ask(due.plugin, SEGMENT_HOOK, session=me, **changed)
+            with me.on_behalf(f"{name}.{HOOK}"):
+                plugins.ask(name, HOOK, session=me, changes=changes)
+        if name in plugins.implementing(SEGMENT_HOOK):
+            for changed in self._segments(me, job):
+                with me.on_behalf(f"{name}.{SEGMENT_HOOK}"):
+                    plugins.ask(name, SEGMENT_HOOK, session=me, **changed)
 
-    def _segments(self, me: Session, due: Due) -> Iterator[dict[str, Any]]:
+    def _segments(self, me: Session, job: Job) -> Iterator[dict[str, Any]]:
         """The watched segments whose lists the changeset changed, with who came and who left."""
         came: dict[UUID, list[UUID]] = {}
         left: dict[UUID, list[UUID]] = {}
-        for change in me.history(trusted=True).changes(due.changeset_id, {"tagging"}.__contains__):
+        for change in me.history(trusted=True).changes(job.subject, {"tagging"}.__contains__):
             row: Any = change.after or change.before
             if change.after is None:
                 left.setdefault(row.tag, []).append(row.record)
@@ -87,14 +102,14 @@ class Delivery:
                     entered, gone = (tuple(sorted(of.get(segment.roll, ()))) for of in (came, left))
                     yield {"segment": segment, "entered": entered, "left": gone}
 
-    def _actor(self, tenant: str, plugin: str) -> Actor:
+    def _actor(self, plugin: str) -> Actor:
         wanted = self.crm.plugins.role(plugin)
-        with self.open(SYSTEM, tenant=tenant) as me:
+        with self.open(SYSTEM, tenant=self.tenant.key) as me:
             return Actor.plugin(plugin, [role.id for role in me.roles.where(name=wanted)] if wanted else [])
 
-    def _changes(self, me: Session, due: Due) -> tuple[Committed, ...]:
+    def _changes(self, me: Session, job: Job) -> tuple[Committed, ...]:
         return tuple(
-            Committed(t.kind, t.type_key, t.id, due.changeset_id)
-            for t in me.changesets.touched(me.unit, due.changeset_id)
-            if due.plugin in me.listeners(HOOK, t.type_key)
+            Committed(t.kind, t.type_key, t.id, job.subject)
+            for t in me.changesets.touched(me.unit, job.subject)
+            if job.name in me.listeners(HOOK, t.type_key)
         )

@@ -13,7 +13,7 @@ from crmkit.errors import Duplicate, StorageError, UsageError
 from crmkit.kernel.collections.collection import Collection
 from crmkit.kernel.collections.commands import BUILTIN_COMMANDS, Commands
 from crmkit.kernel.jobs.delivery import Delivery
-from crmkit.kernel.jobs.outbox import outbox_of
+from crmkit.kernel.jobs.noting import TELL, jobs_of
 from crmkit.kernel.session.health import examine
 from crmkit.kernel.session.runtime import Foundation
 from crmkit.kernel.session.session import Session
@@ -170,7 +170,7 @@ class CRM(Foundation):
             try:
                 self.deliver(session.tenant.key, changeset_id)
             except StorageError as error:
-                # What was committed is committed, and must not look as if it were not; the outbox keeps the rest.
+                # What was committed is committed, and must not look as if it were not; the jobs keep the rest.
                 _log.warning("plugins will be told of changeset %s later: %s", changeset_id, error)
 
     def system(self, **options: Any) -> Session:
@@ -188,27 +188,47 @@ class CRM(Foundation):
             found = self._tenants[key] = self.registry.find(unit, key)
         return found
 
-    def deliver(self, tenant: str = DEFAULT_TENANT, changeset_id: UUID | None = None) -> int:
-        """Tell plugins what was committed and not told yet; returns how many deliveries succeeded.
+    def _named(self, tenant: str | None) -> list[Tenant]:
+        """The tenant of that key, or all of them."""
+        with self.database.open() as unit:
+            return self.registry.all(unit) if tenant is None else [self._tenant(unit, tenant)]
 
-        crmkit does it after its own commits. A host that commits itself calls this afterwards, or from a timer.
+    def deliver(self, tenant: str | None = None, changeset_id: UUID | None = None) -> int:
+        """Tell plugins what was committed and not told yet, in one tenant or in all; returns how many deliveries
+        succeeded.
+
+        crmkit does it after its own commits. A host that commits itself calls this afterwards, or from a timer. No
+        transaction is open while a plugin is called, and of several processes that deliver at once each tells what the
+        others do not.
         """
-        return Delivery(self, self.session).deliver(tenant, changeset_id)
+        return sum(Delivery(self, self.session, found).deliver(changeset_id) for found in self._named(tenant))
 
-    def seal(self, tenant: str = DEFAULT_TENANT) -> int:
-        """Seal what was committed since, in batches: from then on a change of it past crmkit shows. For a timer.
+    def redeliver(self, plugin: str | None = None, tenant: str | None = None) -> int:
+        """Tell again at once what could not be told, however often it failed or whether it is parked; of one plugin or
+        of all. Returns how many deliveries succeeded.
+        """
+        for found in self._named(tenant):
+            with self.database.open() as unit:
+                jobs_of(self, found.id, unit).release(TELL, plugin)
+                unit.commit()
+        return self.deliver(tenant)
+
+    def seal(self, tenant: str | None = None) -> int:
+        """Seal what was committed since, in batches, in one tenant or in all: from then on a change of it past crmkit
+        shows. For a timer.
 
         Returns how many changesets were sealed.
         """
         from crmkit.kernel.jobs.sealing import BATCH, seal
 
         done = 0
-        while True:
-            with self.system(tenant=tenant) as me:
-                number = seal(me)
-            done += number
-            if number < BATCH:
-                return done
+        for found in self._named(tenant):
+            number = BATCH
+            while number == BATCH:
+                with self.system(tenant=found.key) as me:
+                    number = seal(me)
+                done += number
+        return done
 
     def verify(self, tenant: str = DEFAULT_TENANT) -> "Verification":
         """Read the chain of seals anew: what of the history was changed, taken out or put in past crmkit."""
@@ -217,10 +237,16 @@ class CRM(Foundation):
         with self.system(tenant=tenant) as me:
             return verify(me)
 
-    def undelivered(self, tenant: str = DEFAULT_TENANT) -> list[tuple[str, int, str]]:
-        """What could not be told to plugins so far: the plugin's name, the attempts made, the last error."""
-        with self.system(tenant=tenant) as me:
-            return outbox_of(me).failures()
+    def undelivered(self, tenant: str | None = None) -> list[tuple[str, int, str]]:
+        """What plugins have not been told, in one tenant or in all: the plugin's name, the attempts made, the last
+        error (empty: it was not tried yet).
+        """
+        waiting: list[tuple[str, int, str]] = []
+        for found in self._named(tenant):
+            with self.database.open() as unit:
+                jobs = jobs_of(self, found.id, unit).waiting(TELL)
+            waiting += ((job.name, job.attempts, job.error or "") for job in jobs)
+        return waiting
 
     def __repr__(self) -> str:
         return f"CRM({self.database!r})"

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 
 from crmkit.errors import CrmkitError, StorageError
-from crmkit.kernel.jobs.outbox import outbox_of
+from crmkit.kernel.jobs.noting import TELL, jobs_of
 from crmkit.kernel.session.runtime import Foundation
 from crmkit.kernel.session.session import Session
 from crmkit.permissions import SYSTEM
@@ -60,18 +60,19 @@ def _migrated(crm: Foundation) -> Finding:
 def _tenant(key: str, open_session: Callable[..., Session]) -> Iterator[Finding]:
     try:
         with open_session(SYSTEM, tenant=key) as me:
-            failures = outbox_of(me).failures()
+            waiting = jobs_of(me.crm, me.tenant.id, me.unit).waiting(TELL)
             types = list(me.schema.types.values())
             asked = me.crm.plugins.implementing(_HOOK)
             findings = [found for plugin in asked for found in _said(me, plugin)]
     except CrmkitError as error:
         yield Finding("problem", f"tenant {key}", str(error))
         return
-    for plugin, attempts, error_text in failures:
-        told = f"{plugin} could not be told, {attempts} attempts: {error_text}"
-        yield Finding("problem", f"outbox of {key}", told)
-    if not failures:
-        yield Finding("ok", f"outbox of {key}", "every plugin was told of everything")
+    for job in waiting:
+        tried = f"{job.attempts} attempts: {job.error}" if job.error else "call crm.deliver() after your own commits"
+        told = f"{job.name} was not told of changeset {job.subject}: {tried}"
+        yield Finding("problem", f"deliveries of {key}", told)
+    if not waiting:
+        yield Finding("ok", f"deliveries of {key}", "every plugin was told of everything")
     yield from findings
     for record_type in types:
         yield from _slots(key, record_type)

@@ -9,7 +9,7 @@ from crmkit.errors import NotFound, UsageError
 from crmkit.kernel.collections.collection import Collection
 from crmkit.kernel.definitions.concurrent import hold_definitions
 from crmkit.kernel.definitions.tenant_schema import POLICY_TYPES, SCHEMA_TYPES
-from crmkit.kernel.jobs.outbox import note
+from crmkit.kernel.jobs.noting import note
 from crmkit.kernel.session.access import StoredWorld
 from crmkit.kernel.session.refusals import missing
 from crmkit.kernel.session.unit_of_work import Work
@@ -216,6 +216,7 @@ class Session(Work):
             self.origin,
             self.causation,
             self._undoes,
+            tuple(sorted(self.written.keys() & self.schema.types.keys())),
         )
         if not self.changesets.add(self.unit, changeset, self.state):
             hold_definitions(self)

@@ -41,7 +41,8 @@ __all__ = ["Work"]
 
 T = TypeVar("T")
 
-_LOG = 1_000
+_LOG = 50
+"""Changesets that are looked at together."""
 _NOTHING: Mapping[str, frozenset[str]] = {}
 _REASON_LENGTH = 2_000
 _ORIGIN_LENGTH = 100
@@ -151,6 +152,19 @@ class Work(Memory):
         except BaseException:
             self.went_back(before)
             raise
+        finally:
+            self._doing -= 1
+
+    @contextmanager
+    def on_behalf(self, command: str) -> Iterator[None]:
+        """The frame of what a plugin does after a commit: the changeset remembers the hook, and each verb in it is a
+        whole of its own. Nothing is locked before the plugin writes.
+        """
+        self.may_write()
+        self.note(command)
+        self._doing += 1
+        try:
+            yield
         finally:
             self._doing -= 1
 
@@ -331,14 +345,28 @@ class Work(Memory):
         versions = self.reading(attrs.evolve(view, reading="versions", at=None, forms=forms))
         return History(self.unit, self.changesets, versions, self.as_of)
 
-    def log(self, limit: int = 50) -> list[Changeset]:
-        """Changesets in which the actor may see a change, latest first, of the latest 1,000. Raises InvalidQuery."""
+    def log(self, limit: int = 50, before: Changeset | UUID | str | None = None) -> list[Changeset]:
+        """Changesets in which the actor may see a change, latest first; ``before`` one of them, to page on.
+
+        Raises InvalidQuery (``bad_limit``), NotFound.
+        """
         if type(limit) is not int or limit < 0:
             raise InvalidQuery(f"{shown(limit)} is not a number of changesets", code="bad_limit")
-        history = self.history()
-        latest = self.changesets.latest(self.unit, _LOG, self.as_of)
-        seen = (c for c in latest if any(True for _ in history.changes(c.id)))
-        return list(islice(seen, min(limit, _LOG)))
+        at = before if before is None or isinstance(before, Changeset) else self._recorded(before)
+        found: list[Changeset] = []
+        while len(found) < limit:
+            block = self.changesets.latest(self.unit, max(limit, _LOG), self.as_of, at)
+            found += islice((c for c in block if self._sees_changes(c)), limit - len(found))
+            if len(block) < max(limit, _LOG):
+                break
+            at = block[-1]
+        return found
+
+    def _sees_changes(self, changeset: Changeset) -> bool:
+        """Whether the actor may see anything of what a changeset changed: the system may, without looking."""
+        if self.policy.unlimited:
+            return bool(changeset.types)
+        return any(True for _ in self.history().changes(changeset.id))
 
     def find(self, record_id: UUID | str) -> RecordType:
         """The record type of the record of that id, also of one that was deleted. Raises NotFound.

@@ -28,7 +28,7 @@ class ChangeHooks:
     def crmkit_after_commit(self, session: Any, changes: Sequence[Committed]) -> None:
         """Learn what was committed.
 
-        Fires after the commit, from the outbox, at least once for each changeset, in a session of its own whose actor
+        Fires after the commit, at least once for each changeset, in a session of its own whose actor
         is the plugin; what it writes there is kept together with the mark that it was told. Return nothing. An
         exception hurts nobody: it is recorded with the plugin's name and the changeset is told again later.
         """

@@ -16,7 +16,7 @@ class SegmentHooks:
     def crmkit_segment_changed(self, session: Any, segment: Any, entered: Sequence[UUID], left: Sequence[UUID]) -> None:
         """Learn which records came into a watched segment and which left it.
 
-        Fires after the commit of a refresh that found differences, from the outbox, at least once for each segment
+        Fires after the commit of a refresh that found differences, at least once for each segment
         concerned, in a session of its own whose actor is the plugin. Return nothing. An exception hurts nobody: it is
         recorded with the plugin's name and the changeset is told again later.
         """

@@ -6,9 +6,10 @@ from typing import Any, Literal
 from uuid import UUID
 
 import attrs
-from sqlalchemy import Table, bindparam, case, func, insert, literal, select, union_all
+from sqlalchemy import Table, and_, bindparam, case, func, insert, literal, or_, select, union_all
 
 from crmkit.errors import NotFound
+from crmkit.records import BASE_OBJECT
 from crmkit.schema import RecordType
 from crmkit.store.connection.database import Database, Unit
 from crmkit.store.ledger.tenants import TenantState
@@ -32,6 +33,7 @@ _COLUMNS = (
     "origin",
     "causation_id",
     "undoes_id",
+    "types",
 )
 _IDS = frozenset({"id", "actor_id", "causation_id", "undoes_id"})
 
@@ -53,6 +55,8 @@ class Changeset:
     origin: str
     causation_id: UUID | None = None
     undoes_id: UUID | None = None
+    types: tuple[str, ...] = ()
+    """The keys of the record types of which it touched records."""
 
 
 @attrs.frozen
@@ -104,6 +108,7 @@ class Changesets:
         for name in _IDS:
             values[name] = None if values[name] is None else self.codec.id_in(values[name])
         values["recorded_at"] = to_micros(changeset.recorded_at)
+        values["types"] = " ".join(changeset.types)
         values |= {"schema_version": state.schema_version, "policy_version": state.policy_version}
         return unit.write(statement, {"tenant": self.tenant_id, **values}) == 1
 
@@ -131,19 +136,26 @@ class Changesets:
             found |= {changeset.id: changeset for changeset in rows}
         return found
 
-    def latest(self, unit: Unit, limit: int = 50, until: datetime | None = None) -> list[Changeset]:
-        """The latest changesets, or those that were the latest at an instant, latest first."""
+    def latest(
+        self, unit: Unit, limit: int = 50, until: datetime | None = None, before: Changeset | None = None
+    ) -> list[Changeset]:
+        """The latest changesets, or those that were the latest at an instant, latest first; ``before`` one of them."""
         table = self.tables.system.changeset
-        statement = self.prepared(
-            "latest",
-            lambda: (
-                select(*(table.c[name] for name in _COLUMNS))
-                .where(table.c["tenant_id"] == tenant_param(), table.c["recorded_at"] <= bindparam("until"))
-                .order_by(table.c["recorded_at"].desc(), table.c["id"].desc())
-                .limit(bindparam("size"))
-            ),
-        )
+        at, id_ = table.c["recorded_at"], table.c["id"]
+
+        def make() -> Any:
+            found = select(*(table.c[name] for name in _COLUMNS)).where(
+                table.c["tenant_id"] == tenant_param(), at <= bindparam("until")
+            )
+            if before is not None:
+                found = found.where(or_(at < bindparam("at"), and_(at == bindparam("at"), id_ < bindparam("id"))))
+            return found.order_by(at.desc(), id_.desc()).limit(bindparam("size"))
+
         binds = {"tenant": self.tenant_id, "size": limit, "until": _EVER if until is None else to_micros(until)}
+        if before is not None:
+            binds |= {"at": to_micros(before.recorded_at), "id": self.codec.id_in(before.id)}
+            binds["until"] = min(binds["until"], binds["at"])
+        statement = self.prepared(("latest", before is not None), make)
         return [self._changeset(row) for row in unit.read(statement, binds)]
 
     def extent(self, unit: Unit, changeset_id: UUID) -> dict[str, tuple[int, int]]:
@@ -160,14 +172,25 @@ class Changesets:
 
         A record that another changeset changed in between is there once for each stretch, the earliest first.
         """
+        types = self._types(unit, changeset_id)
         for record_type in self.tables.declared:
             type_key = record_type.key
-            if not wanted(type_key):
+            if not wanted(type_key) or (types is not None and type_key not in types):
                 continue
             live, history = self.tables.live_of(record_type), self.tables.history_of(record_type)
             statement = self.prepared(("touched", type_key), lambda live=live, history=history: _touched(live, history))
             rows = unit.read(statement, {"tenant": self.tenant_id, "changeset": self.codec.id_in(changeset_id)})
             yield from self._merged(type_key, rows)
+
+    def _types(self, unit: Unit, changeset_id: UUID) -> frozenset[str] | None:
+        """The declared types of which the changeset touched records; None while its unit of work is under way."""
+        table = self.tables.system.changeset
+        found = self._read(unit, "get", lambda: table.c["id"] == bindparam("id"), id=self.codec.id_in(changeset_id))
+        if not found:
+            return None
+        types, declared = frozenset(found[0].types), self.tables.live.keys()
+        # Custom objects lie in the table of one declared type.
+        return types & declared if types <= declared else (types & declared) | {BASE_OBJECT}
 
     def endings(self, unit: Unit, record_type: RecordType, record_id: UUID) -> dict[int, UUID]:
         """Which changeset ended each version of a record that is no longer current."""
@@ -221,6 +244,7 @@ class Changesets:
         for name in _IDS:
             values[name] = None if values[name] is None else self.codec.id_out(values[name])
         values["recorded_at"] = from_micros(values["recorded_at"])
+        values["types"] = tuple(values["types"].split())
         return Changeset(**values)
 
     def prepared(self, what: Any, make: Any) -> Any:

@@ -159,15 +159,19 @@ _SYSTEM = (
         "crm_changeset",
         (
             "tenant_id:integer! id:id! actor_id:id actor! recorded_at:integer! command! reason origin! "
-            "causation_id:id undoes_id:id position:integer seal"
+            "causation_id:id undoes_id:id position:integer seal types!"
         ),
         "tenant_id id",
     ),
     (
-        "crm_outbox",
-        "tenant_id:integer! id:id! changeset_id:id! plugin! attempts:integer! error next_at:integer!",
+        "crm_job",
+        (
+            "tenant_id:integer! id:id! kind! name! subject:id payload:json key order_key due_at:integer! lease:id "
+            "attempts:integer! error"
+        ),
         "tenant_id id",
     ),
+    ("crm_upsert_key", "tenant_id:integer! key! used_at:integer!", "tenant_id key"),
 )
 """Table, columns, primary key."""
 
@@ -224,7 +228,7 @@ _SLOTTED: tuple[tuple[str, str], ...] = (
 """Tables of which each slot has an index, and the columns that follow the slot there."""
 
 _SLOTS = "text_1 text_2 text_3 text_4 text_5 number_1 number_2 number_3 number_4 time_1 time_2 time_3"
-_SYSTEM = ("crm_changeset", "crm_outbox", "crm_tenant")
+_SYSTEM = ("crm_changeset", "crm_job", "crm_tenant")
 
 
 def _create(op: Operations, name: str, table: str, columns: str, present: str) -> None:

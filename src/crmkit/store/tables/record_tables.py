@@ -64,7 +64,7 @@ class Tables:
         self.declared = tuple(t for t in schema.types.values() if t.object_key is None)
         self._metadata = MetaData()
         self.system = define_system_tables(self._metadata)
-        """Tenants, changesets, outbox."""
+        """Tenants, changesets, jobs, keys of upserts."""
         self._live: dict[str, Table] = {}
         self._history: dict[str, Table] = {}
         # SQLAlchemy refuses to make a table twice, which two sessions may want at the same time.

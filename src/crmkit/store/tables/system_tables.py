@@ -1,4 +1,4 @@
-"""The tables that are no nouns: tenants, their state, changesets and the outbox.
+"""The tables that are no nouns: tenants, their state, changesets, jobs and the keys of upserts.
 
 The registry of tenants is the one reference table: few rows, rarely written, the same on every node of a sharded
 database. It is never the target of a foreign key from a table that daily work writes, because PostgreSQL takes a
@@ -18,14 +18,15 @@ __all__ = ["SystemTables", "add_partial_indexes", "define_system_tables"]
 @attrs.frozen(eq=False)
 class SystemTables:
     """``tenant``: the registry. ``tenant_state``: what a tenant's other records depend on, a version each for schema
-    and policy. ``changeset``: one row for each unit of work that changed something. ``outbox``: what is to be told to
-    plugins after the commit.
+    and policy. ``changeset``: one row for each unit of work that changed something. ``job``: what is to be done after
+    the commit. ``upsert_key``: the keys by which records are upserted, so that two who use the same one take turns.
     """
 
     tenant: Table
     tenant_state: Table
     changeset: Table
-    outbox: Table
+    job: Table
+    upsert_key: Table
 
 
 def _text(name: str, *, null: bool = False) -> Column[str]:
@@ -89,32 +90,52 @@ def _changeset(metadata: MetaData) -> Table:
         _id("undoes_id", null=True),
         Column("position", BigInteger(), nullable=True, autoincrement=False),
         _text("seal", null=True),
+        _text("types"),
         _key("crm_changeset", "tenant_id", "id"),
         Index(named("ix", "crm_changeset", ["recorded_at", "id"]), "tenant_id", "recorded_at", "id"),
         info={"scope": "tenant", "role": "changeset"},
     )
 
 
-def _outbox(metadata: MetaData) -> Table:
+def _job(metadata: MetaData) -> Table:
     return Table(
-        "crm_outbox",
+        "crm_job",
         metadata,
         _integer("tenant_id"),
         _id("id"),
-        _id("changeset_id"),
-        _text("plugin"),
+        _text("kind"),
+        _text("name"),
+        _id("subject", null=True),
+        Column("payload", column_type(Kind.JSON), nullable=True),
+        _text("key", null=True),
+        _text("order_key", null=True),
+        _integer("due_at"),
+        _id("lease", null=True),
         _integer("attempts"),
         _text("error", null=True),
-        _integer("next_at"),
-        _key("crm_outbox", "tenant_id", "id"),
-        Index(named("ix", "crm_outbox", ["next_at"]), "tenant_id", "next_at"),
-        info={"scope": "tenant", "role": "outbox"},
+        _key("crm_job", "tenant_id", "id"),
+        Index(named("ix", "crm_job", ["due_at"]), "tenant_id", "due_at"),
+        info={"scope": "tenant", "role": "job"},
+    )
+
+
+def _upsert_key(metadata: MetaData) -> Table:
+    return Table(
+        "crm_upsert_key",
+        metadata,
+        _integer("tenant_id"),
+        _text("key"),
+        _integer("used_at"),
+        _key("crm_upsert_key", "tenant_id", "key"),
+        info={"scope": "tenant", "role": "upsert_key"},
     )
 
 
 def define_system_tables(metadata: MetaData) -> SystemTables:
     """Adds the system tables to ``metadata``, without the indexes of :func:`add_partial_indexes`."""
-    return SystemTables(_tenant(metadata), _tenant_state(metadata), _changeset(metadata), _outbox(metadata))
+    return SystemTables(
+        _tenant(metadata), _tenant_state(metadata), _changeset(metadata), _job(metadata), _upsert_key(metadata)
+    )
 
 
 def add_partial_indexes(tables: SystemTables) -> None:

@@ -35,15 +35,19 @@ _SYSTEM = (
         "crm_changeset",
         (
             "tenant_id:integer! id:id! actor_id:id actor! recorded_at:integer! command! reason origin! "
-            "causation_id:id undoes_id:id position:integer seal"
+            "causation_id:id undoes_id:id position:integer seal types!"
         ),
         "tenant_id id",
     ),
     (
-        "crm_outbox",
-        "tenant_id:integer! id:id! changeset_id:id! plugin! attempts:integer! error next_at:integer!",
+        "crm_job",
+        (
+            "tenant_id:integer! id:id! kind! name! subject:id payload:json key order_key due_at:integer! lease:id "
+            "attempts:integer! error"
+        ),
         "tenant_id id",
     ),
+    ("crm_upsert_key", "tenant_id:integer! key! used_at:integer!", "tenant_id key"),
 )
 """Table, columns, primary key."""
 

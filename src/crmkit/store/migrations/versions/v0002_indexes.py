@@ -130,6 +130,7 @@ _INDEXES: tuple[tuple[str, str, str, str], ...] = (
     ("ix_crm_grant_history_changeset_id", "crm_grant_history", "tenant_id changeset_id", ""),
     ("ix_crm_grant_history_role", "crm_grant_history", "tenant_id role", ""),
     ("ix_crm_grant_history_superseded_by", "crm_grant_history", "tenant_id superseded_by", ""),
+    ("ix_crm_job_due_at", "crm_job", "tenant_id due_at", ""),
     ("ix_crm_lead_changeset_id", "crm_lead", "tenant_id changeset_id", ""),
     ("ix_crm_lead_email_key_name_key_id", "crm_lead", "tenant_id email_key name_key id", ""),
     ("ix_crm_lead_name_key_id", "crm_lead", "tenant_id name_key id", ""),
@@ -267,7 +268,6 @@ _INDEXES: tuple[tuple[str, str, str, str], ...] = (
     ("ix_crm_object_history_object_key_unique_2", "crm_object_history", "tenant_id object_key unique_2", "unique_2"),
     ("ix_crm_object_history_owner", "crm_object_history", "tenant_id owner", ""),
     ("ix_crm_object_history_superseded_by", "crm_object_history", "tenant_id superseded_by", ""),
-    ("ix_crm_outbox_next_at", "crm_outbox", "tenant_id next_at", ""),
     ("ix_crm_pipeline_changeset_id", "crm_pipeline", "tenant_id changeset_id", ""),
     ("ix_crm_pipeline_name_key_id", "crm_pipeline", "tenant_id name_key id", ""),
     ("uq_crm_pipeline_name_key", "crm_pipeline", "tenant_id name_key", ""),
@@ -459,7 +459,7 @@ _SLOTTED: tuple[tuple[str, str], ...] = (
 """Tables of which each slot has an index, and the columns that follow the slot there."""
 
 _SLOTS = "text_1 text_2 text_3 text_4 text_5 number_1 number_2 number_3 number_4 time_1 time_2 time_3"
-_SYSTEM = ("crm_changeset", "crm_outbox", "crm_tenant")
+_SYSTEM = ("crm_changeset", "crm_job", "crm_tenant")
 
 
 def _create(op: Operations, name: str, table: str, columns: str, present: str) -> None:

@@ -1,13 +1,17 @@
-"""Which plugins are to be told of a changeset: noted in its own transaction."""
+"""Records which plugins must be told of a changeset, in the transaction of the changeset."""
 
 from uuid import UUID
 
+from crmkit.kernel.session.runtime import Foundation
 from crmkit.kernel.session.unit_of_work import Work
-from crmkit.store.ledger.outbox import Outbox
+from crmkit.store.connection.unit import Unit
+from crmkit.store.ledger.jobs import Jobs
 from crmkit.values import to_micros
 
-__all__ = ["HOOK", "MEMBERS", "SEGMENT_HOOK", "note", "outbox_of"]
+__all__ = ["HOOK", "MEMBERS", "SEGMENT_HOOK", "TELL", "jobs_of", "note"]
 
+TELL = "tell"
+"""The kind of the jobs by which plugins are told; their name is the plugin's, their subject the changeset."""
 HOOK = "crmkit_after_commit"
 SEGMENT_HOOK = "crmkit_segment_changed"
 MEMBERS = "segment.members"
@@ -16,10 +20,9 @@ _MAX_DEPTH = 8
 """Changesets that plugins cause by answering changesets that plugins caused: a longer chain is a loop and is parked."""
 
 
-def outbox_of(work: Work) -> Outbox:
-    """The outbox of the tenant, through this unit of work."""
-    crm = work.crm
-    return Outbox(crm.database, crm.shelf, crm.tables, crm.codec, work.tenant.id, work.unit, to_micros(crm.clock.now()))
+def jobs_of(crm: Foundation, tenant_id: int, unit: Unit) -> Jobs:
+    """The jobs of a tenant, through this unit of work."""
+    return Jobs(crm.database, crm.shelf, crm.tables, crm.codec, tenant_id, unit, to_micros(crm.clock.now()))
 
 
 def note(work: Work, changeset_id: UUID) -> bool:
@@ -33,9 +36,8 @@ def note(work: Work, changeset_id: UUID) -> bool:
     if not plugins:
         return False
     parked = "parked: plugins answer each other without end" if _depth(work) > _MAX_DEPTH else None
-    outbox = outbox_of(work)
-    for plugin in sorted(plugins):
-        outbox.add(work.ids.new(), changeset_id, plugin, parked)
+    rows = [(work.ids.new(), plugin) for plugin in sorted(plugins)]
+    jobs_of(work.crm, work.tenant.id, work.unit).add(TELL, rows, changeset_id, parked)
     return True
 
 
