@@ -11,12 +11,13 @@ import attrs
 from crmkit.errors import CrmkitError, InvalidQuery, InvalidRecord, NotFound, UsageError
 from crmkit.features.tags.history import TagEvent
 from crmkit.kernel.collections.query import Query
+from crmkit.kernel.collections.upserting import matching
 from crmkit.kernel.session.refusals import missing
 from crmkit.kernel.session.unit_of_work import Work
 from crmkit.kernel.writes.batching import BLOCK
 from crmkit.kernel.writes.pipeline import WritePath
 from crmkit.kernel.writes.results import BulkResult, Raising, Tally
-from crmkit.query import Expr, Path
+from crmkit.query import Expr
 from crmkit.records import Account, Activity
 from crmkit.schema import Record, RecordType
 from crmkit.schema.parsing import Form
@@ -24,7 +25,7 @@ from crmkit.schema.schema import suggestion
 from crmkit.schema.types import Reference
 from crmkit.store.read.groups import Group
 from crmkit.store.read.history import Version
-from crmkit.values.text import is_blank, shown
+from crmkit.values.text import shown
 
 __all__ = ["Accounts", "Activities", "Collection"]
 
@@ -119,9 +120,12 @@ class Collection(Generic[T]):
             self._writes.delete(self.type.key, [(0, target)], Raising())
 
     def upsert(self, values: Mapping[str, Any] | None = None, /, *, by: str | tuple[str, ...], **fields: Any) -> T:
-        """The record with the same value in ``by`` updated, or a new one. Raises InvalidQuery if several have it."""
+        """The record with the same value in ``by`` updated, or a new one. Raises InvalidQuery if several have it.
+
+        Two sessions that upsert by the same value at once make one record: the second waits for the first, and updates.
+        """
         given = _given(values, fields)
-        found = self._matching(given, _names(by), "python")
+        found = matching(self.session, self.type, given, _names(by), "python")
         return self.create(given) if found is None else self.update(found, given)
 
     @property
@@ -134,19 +138,6 @@ class Collection(Generic[T]):
             write(tally)
             record_id: Any = tally.rows[0][2]
             return self.session.written_record(self.type.key, record_id, tally.last)  # type: ignore[no-any-return]
-
-    def _matching(self, given: Mapping[str, Any], by: tuple[str, ...], form: Form) -> T | None:
-        if not isinstance(given, Mapping):
-            raise InvalidRecord(f"{shown(given)} is not a mapping of fields to values", code="not_a_mapping")
-        parsed = self.session.parser(self.type.key).change({key: given.get(key) for key in by}, form=form)
-        blank = [key for key, value in parsed.items() if value is None or (isinstance(value, str) and is_blank(value))]
-        if blank:
-            hint = "leave the row out, or create it: records without a key are not the same record"
-            raise InvalidQuery(f"upsert needs a value for {' and '.join(by)}", code="no_key", field=blank[0], hint=hint)
-        found = list(self.where(*(Path((key,)) == value for key, value in parsed.items())).limit(2))
-        if len(found) > 1:
-            raise InvalidQuery(f"several {self.type.plural} have this {' and '.join(by)}", code="several", field=by[0])
-        return found[0] if found else None
 
     # ----------------------------------------------------------------------------------------------------------- bulk
 
@@ -213,7 +204,7 @@ class Collection(Generic[T]):
             names, form = _names(by), _form(form)
             for i, given in _told(_numbered(rows), progress):
                 try:
-                    found = self._matching(given, names, form)
+                    found = matching(self.session, self.type, given, names, form)
                 except CrmkitError as error:
                     tally.refuse(i, error)
                     continue

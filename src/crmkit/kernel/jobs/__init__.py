@@ -2,8 +2,8 @@
 
 ::
 
-    delivery  Telling plugins what was committed: after the commit, from the outbox, at least once
-    outbox    Which plugins are to be told of a changeset: noted in its own transaction
+    delivery  Telling plugins what was committed: after the commit, at least once
+    noting    Records which plugins must be told of a changeset, in the transaction of the changeset
     sealing   Tamper evidence: sealing changesets after they were committed, and finding what was changed past
               crmkit
 """

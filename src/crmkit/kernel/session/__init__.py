@@ -8,6 +8,7 @@
     extensions    What plugins add to sessions and to collections
     health        Is everything as it should be: what an operator wants to know of a database before anybody
                   complains
+    memory        What a session keeps of what it has read: schema, actor, rights, readers, parsers
     refusals      What is said of a record that is not there for the actor, or that they may not do this with
     runtime       What all sessions of a CRM stand on: declared schema, plugins, tables, database, and what was
                   loaded before

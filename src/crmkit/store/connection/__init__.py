@@ -2,13 +2,17 @@
 
 ::
 
+    abandoned          A unit of work that was dropped: its connection goes back to the pool as it came
     database           A database: SQLite or PostgreSQL, given as a URL or as the host's own engine
     drivers            What differs between the two databases: how a transaction begins and ends on a bare driver
                        connection
     failures           What a database's refusal means: driver errors become crmkit's own, and name fields where
                        they can
+    host_savepoints    The savepoints of a host's transaction: what the host takes back, the unit of work joined to
+                       it has not done
     server             What a database says of itself: which release it is, how it keeps text, whether it checks
                        references
     shared_connection  One connection for everybody: how units of work take turns on a database in memory
+    translating        The frame around whatever is sent: what the database refuses is raised as crmkit's error
     unit               A unit of work: everything crmkit sends to a database goes through here
 """

@@ -3,8 +3,7 @@
 ::
 
     changesets  Changesets: who changed what, when, by which command; and which records one touched
-    outbox      The outbox: what was committed and is still to be told to plugins, one row for each plugin and
-                changeset
+    jobs        Jobs: what is to be done after a commit, noted in its transaction, a row for each piece of work
     seals       Seals: changesets in order, each with a hash of itself, of what it wrote, and of the seal before it
     tenants     The registry of tenants and the state of each
 """

@@ -105,7 +105,11 @@ class Jobs:
             return found if subject is None else found.where(table.c["subject"] == bindparam("subject"))
 
         def hold(table: Any) -> Any:
-            values = {"lease": bindparam("mark"), "due_at": bindparam("until"), "attempts": bindparam("tries")}
+            values: dict[str, Any] = {
+                "lease": bindparam("mark"),
+                "due_at": bindparam("until"),
+                "attempts": bindparam("tries"),
+            }
             return update(table).where(*_one(table)).values(values)
 
         values: dict[str, Any] = {"now": self.now, "kind": kind, "size": _BATCH}
@@ -166,7 +170,7 @@ class Jobs:
             attempts = case((table.c["due_at"] == _NEVER, 0), else_=table.c["attempts"])
             return chosen.values({"due_at": bindparam("again"), "attempts": attempts})
 
-        values = {"of": kind, "again": self.now} | ({} if name is None else {"whose": name})
+        values: dict[str, Any] = {"of": kind, "again": self.now} | ({} if name is None else {"whose": name})
         return self._write(("release", name is not None), make, values)
 
     def _of(self, job: Job) -> dict[str, Any]:

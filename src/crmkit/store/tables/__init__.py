@@ -10,5 +10,5 @@
     names          Names of constraints and indexes: explicit, the same on every machine, and short enough for a
                    shard's suffix
     record_tables  Tables from the schema: one road for built-in types, types of plugins, and custom objects
-    system_tables  The tables that are no nouns: tenants, their state, changesets and the outbox
+    system_tables  The tables that are no nouns: tenants, their state, changesets, jobs and the keys of upserts
 """
