@@ -31,7 +31,7 @@ class Share(Record):
     """One record shared with a user or a team, with a reason and perhaps an end."""
 
     record_type: str = field(Text(max_length=48))
-    record: UUID = field(Reference("*"))
+    record: UUID = field(Reference("*", part_of=True, type_field="record_type"))
     user: UUID | None = field(Reference("user", back="shares"), default=None)
     team: UUID | None = field(Reference("team", back="shares"), default=None)
     level: str = field(Choice(["read", "edit"]), default="read")

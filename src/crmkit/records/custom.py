@@ -27,6 +27,8 @@ class CustomObject(Record):
     title="key",
     link=True,
     unique=(("on", "key"), ("on", "column"), ("on", "slot"), ("on", "unique_slot")),
+    # Where its values lie and what they are: one moves with all.
+    together=("type", "options", "column", "slot", "unique_slot", "indexed", "unique"),
 )
 class CustomField(Record):
     """A field the tenant added to the record type ``on``; ``column``, ``slot`` and ``unique_slot`` say where it

@@ -114,7 +114,14 @@ class StageGate(Record):
     action: str | None = field(Text(max_length=48), default=None)
 
 
-@record_type("deal", plural="deals", title="name", sort="amount", indexes=(("outcome", "closed_on"),))
+@record_type(
+    "deal",
+    plural="deals",
+    title="name",
+    sort="amount",
+    indexes=(("outcome", "closed_on"),),
+    together=("pipeline", "stage", "stage_since", "outcome"),
+)
 class Deal(Record):
     """A possible sale. ``outcome`` follows the stage's kind; expected and actual close are two fields.
 
@@ -144,14 +151,22 @@ class Deal(Record):
     credited_to: UUID | None = field(Reference("user"), default=None)
 
 
-@record_type("deal_split", plural="deal_splits", title="id", link=True, unique=(("deal", "user"),))
+@record_type(
+    "deal_split",
+    plural="deal_splits",
+    title="id",
+    link=True,
+    unique=(("deal", "user"),),
+    adds_up=("share", 100),
+    managed_by="me.deals.split(deal, {user: share, ...})",
+)
 class DealSplit(Record):
     """One person's share of a deal, in percent; the shares of a deal add up to 100.
 
     Written by ``me.deals.split`` alone.
     """
 
-    deal: UUID = field(Reference("deal", back="splits"))
+    deal: UUID = field(Reference("deal", back="splits", part_of=True))
     user: UUID = field(Reference("user", holds=True))
     share: Decimal = field(Percent())
 
@@ -162,6 +177,7 @@ class DealSplit(Record):
     title="id",
     link=True,
     indexes=(("deal", "entered", "left", "stage", "position"), ("stage", "deal", "entered", "left")),
+    tracks="stage",
 )
 class StageInterval(Record):
     """The time a deal spent in a stage without leaving it; written by crmkit when a deal is made or moves.
@@ -170,7 +186,7 @@ class StageInterval(Record):
     the deal's; ``by`` is the user who moved it.
     """
 
-    deal: UUID = field(Reference("deal", back="intervals"))
+    deal: UUID = field(Reference("deal", back="intervals", part_of=True))
     stage: UUID = field(Reference("stage", back="intervals", holds=True))
     position: int = field(Integer(minimum=0))
     kind: str = field(Choice(list(OUTCOMES)))

@@ -28,7 +28,16 @@ class Tag(Record):
     listed: bool = field(Boolean(), default=False)
 
 
-@record_type("tagging", plural="taggings", title="id", link=True, unique=(("tag", "record"),), indexes=(("record",),))
+@record_type(
+    "tagging",
+    plural="taggings",
+    title="id",
+    link=True,
+    unique=(("tag", "record"),),
+    indexes=(("record",),),
+    exclusive=("tag", "group"),
+    managed_by="me.accounts.tag(record, name) and untag, on records of any type",
+)
 class Tagging(Record):
     """A tag on a record, until ``expires_at``: from then on it does not count, and stays to be read.
 
@@ -37,7 +46,7 @@ class Tagging(Record):
 
     tag: UUID = field(Reference("tag", back="taggings"))
     record_type: str = field(Text(max_length=48))
-    record: UUID = field(Reference("*"))
+    record: UUID = field(Reference("*", part_of=True, type_field="record_type"))
     origin: str = field(Choice(list(ORIGINS)), default="person")
     expires_at: datetime | None = field(DateTime(), default=None)
 

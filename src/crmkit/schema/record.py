@@ -193,13 +193,24 @@ def record_type(
     unique: tuple[tuple[str, ...], ...] = (),
     link: bool = False,
     table: str | None = None,
+    together: tuple[str, ...] = (),
+    adds_up: tuple[str, int] | None = None,
+    exclusive: tuple[str, str] | None = None,
+    tracks: str | None = None,
+    managed_by: str | None = None,
 ) -> Callable[[type[R]], type[R]]:
     """Declare a record class as a record type.
 
     ``title`` is the field people know a record by, ``sort`` the one lists are usually sorted by (it completes the
     indexes). ``indexes`` and ``unique`` name further field tuples; the tenant leads them all. A ``link`` joins two
     records, has no slots for custom fields and no noun of its own in the CLI. The declaration is found again as
-    ``record_type_of(cls)``. Raises InvalidDefinition.
+    ``record_type_of(cls)``.
+
+    ``together`` names fields that an undo takes back together or not at all. A part (see ``Reference(part_of=True)``)
+    may say what holds of all parts of one whole: ``adds_up=("share", 100)``, ``exclusive=("tag", "group")`` (of the
+    records that ``tag`` leads to no two have the same ``group``), or ``tracks="stage"`` (they tell which values the
+    whole's ``stage`` had, and are taken back with it). ``managed_by`` tells which verbs write the records: no
+    others do. Raises InvalidDefinition.
     """
 
     def declare(cls: type[R]) -> type[R]:
@@ -219,6 +230,11 @@ def record_type(
             unique=unique,
             link=link,
             table=table or f"crm_{key}",
+            together=together,
+            adds_up=adds_up,
+            exclusive=exclusive,
+            tracks=tracks,
+            managed_by=managed_by,
         )
         return declared
 

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping
 from functools import cached_property
 from types import MappingProxyType
 from typing import Any
+from uuid import UUID
 
 import attrs
 
@@ -43,6 +44,11 @@ _TABLE_COLUMNS = frozenset({"tenant_id", "object_key", "custom", "superseded_at"
 class RecordType:
     """A record type as declared, or as it stands in one tenant once ``with_custom`` has added fields.
 
+    ``together`` are fields that change together or not at all. A part may say of the parts of one whole that the values
+    of a field add up (``adds_up``: field and sum), or that they exclude each other (``exclusive``: a reference, and the
+    field of what it leads to that must differ); or that they track a field of the whole (``tracks``): there is a part
+    for each value it had. Records that are ``managed_by`` certain verbs are written by no others.
+
     ``object_key`` is None for types with a table of their own; custom objects share one table and are told apart by it.
     """
 
@@ -59,6 +65,11 @@ class RecordType:
     unique: tuple[tuple[str, ...], ...] = ()
     link: bool = False
     object_key: str | None = None
+    together: tuple[str, ...] = ()
+    adds_up: tuple[str, int] | None = None
+    exclusive: tuple[str, str] | None = None
+    tracks: str | None = None
+    managed_by: str | None = None
 
     def __attrs_post_init__(self) -> None:
         checked_key(self.key, "record type")
@@ -73,6 +84,18 @@ class RecordType:
             seen.add(f.key)
         self._check_columns()
         self._check_named_fields()
+        self._check_part()
+
+    def _check_part(self) -> None:
+        """What is said of parts means something only where there is a whole."""
+        wholes = [f for f in self.declared if isinstance(f.type, Reference) and f.type.part_of]
+        of_any = [f for f in wholes if isinstance(f.type, Reference) and f.type.to == "*"]
+        told = self.adds_up or self.exclusive or self.tracks
+        if len(wholes) > 1 or (told and not wholes):
+            raise InvalidDefinition(f"{self.key} is a part of {len(wholes)} records, and not of one", code="no_whole")
+        for f in of_any:
+            if getattr(f.type, "type_field", None) is None:
+                raise InvalidDefinition(f"{self.key}.{f.key} names no type_field", code="no_whole", field=f.key)
 
     def _check_columns(self) -> None:
         """Two parts in one column would overwrite each other."""
@@ -91,7 +114,9 @@ class RecordType:
                 taken.add(column)
 
     def _check_named_fields(self) -> None:
-        for name in (self.title, self.sort, *(key for keys in (*self.indexes, *self.unique) for key in keys)):
+        told = (*self.together, *(self.adds_up or ())[:1], *(self.exclusive or ())[:1])
+        named = (key for keys in (*self.indexes, *self.unique) for key in keys)
+        for name in (self.title, self.sort, *named, *told):
             if name not in self.by_key:
                 raise InvalidDefinition(
                     f"the declaration of {self.key} names {shown(name)}, which is not a field of it",
@@ -117,6 +142,18 @@ class RecordType:
     def owned(self) -> bool:
         """Whether records have an owner, so that the scopes own and team mean something."""
         return "owner" in self.by_key
+
+    @cached_property
+    def part_of(self) -> Field | None:
+        """The reference to the whole of which a record is a part; None for a record that stands for itself."""
+        return next((f for f in self.declared if isinstance(f.type, Reference) and f.type.part_of), None)
+
+    def whole_of(self, row: Any) -> tuple[str, UUID] | None:
+        """The record type and the id of the whole of which the record is a part."""
+        f = self.part_of
+        if f is None or not isinstance(f.type, Reference):
+            return None
+        return f.type.to if f.type.type_field is None else row[f.type.type_field], row[f.key]
 
     def with_custom(self, fields: Iterable[Field]) -> "RecordType":
         """The type with a tenant's custom fields added."""

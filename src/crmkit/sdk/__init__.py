@@ -6,6 +6,7 @@
     hooks/                          the hooks, one file a topic
     command, Command, Target        a use case of your own
     Change, Committed, Veto         what hooks see and say (change)
+    Create, Update, Delete          what follows from a change
     Finding                         what an examination found (finding)
     record_type, field, Record      a noun of your own
     FieldType                       a kind of field of your own
@@ -17,7 +18,7 @@
 from crmkit.errors import CrmkitError, InvalidRecord, InvalidValue, NotFound, PluginError, Problem
 from crmkit.query import F, days_ago, days_from_now, in_segment, me, my_team, my_team_and_below, now, today
 from crmkit.schema import Field, FieldType, Kind, Part, Record, Slot, field, record_type, types
-from crmkit.sdk.change import Change, Committed, Veto
+from crmkit.sdk.change import Change, Committed, Create, Delete, Update, Veto
 from crmkit.sdk.command import Command, Target, command
 from crmkit.sdk.finding import Finding
 from crmkit.sdk.markers import hookimpl
@@ -28,7 +29,9 @@ __all__ = [
     "Change",
     "Command",
     "Committed",
+    "Create",
     "CrmkitError",
+    "Delete",
     "F",
     "Field",
     "FieldType",
@@ -46,6 +49,7 @@ __all__ = [
     "Record",
     "Slot",
     "Target",
+    "Update",
     "Veto",
     "command",
     "days_ago",

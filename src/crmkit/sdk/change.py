@@ -9,7 +9,7 @@ import attrs
 
 from crmkit.schema import Record
 
-__all__ = ["Change", "Committed", "Veto"]
+__all__ = ["Change", "Committed", "Create", "Delete", "Update", "Veto"]
 
 Kind = Literal["create", "update", "delete"]
 
@@ -72,6 +72,31 @@ class Veto:
     field: str | None = None
     code: str = "vetoed"
     hint: str | None = None
+
+
+@attrs.frozen
+class Create:
+    """A record that is to be made with a change: what a plugin answers to ``crmkit_follow_up``."""
+
+    type_key: str
+    values: Mapping[str, Any]
+
+
+@attrs.frozen
+class Update:
+    """A record that is to get other values with a change."""
+
+    type_key: str
+    id: UUID
+    values: Mapping[str, Any]
+
+
+@attrs.frozen
+class Delete:
+    """A record that is to go with a change."""
+
+    type_key: str
+    id: UUID
 
 
 @attrs.frozen

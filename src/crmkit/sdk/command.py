@@ -10,7 +10,8 @@
         def run(self, me: Session) -> Deal: ...
 
 It is ``me.deals.reopen(deal, reason="...")`` and ``me.do(ReopenDeal(deal=deal, reason="..."))``; the first field is
-what the verb acts on.
+what the verb acts on. It is a verb of queries as well, ``me.deals.where(...).reopen(reason="...")``: done to each
+record in one changeset, with an outcome for each; a command that can do many at once says how in ``run_many``.
 """
 
 from collections.abc import Callable
@@ -42,6 +43,14 @@ class Command(Generic[Result]):
     def run(self, me: Any) -> Result:
         """Do it. Raises what the writes raise."""
         raise InvalidDefinition(f"{type(self).__name__} has no run()", code="bad_command")
+
+    def run_many(self, me: Any, chosen: Any, tally: Any) -> bool:
+        """Do it to all records of a query at once, and tell the outcome of each; False to have ``run`` done one by one.
+
+        ``self`` is the command with the query as its target, ``chosen`` the conditions that choose the records;
+        ``tally`` takes the outcomes (``did``, ``refuse``).
+        """
+        return False
 
 
 @dataclass_transform(frozen_default=True)

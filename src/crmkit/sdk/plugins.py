@@ -10,7 +10,7 @@ from typing import Any
 import pluggy
 
 from crmkit.errors import CrmkitError, PluginError
-from crmkit.sdk.change import Change, Veto
+from crmkit.sdk.change import Change, Create, Delete, Update, Veto
 from crmkit.sdk.hooks.changes import ChangeHooks
 from crmkit.sdk.hooks.operations import OperationHooks
 from crmkit.sdk.hooks.register import RegisterHooks
@@ -163,6 +163,15 @@ def checked_answers(plugin: str, changes: Sequence[Change], answer: Any) -> tupl
                 raise blamed(plugin, hook, ValueError(f"row {given.row} is amended twice: amend the amended change"))
             amended.add(given.row)
     return answers
+
+
+def checked_follow_up(plugin: str, answers: Sequence[Any]) -> tuple[Create | Update | Delete, ...]:
+    """What a plugin wants to be written with changes. Raises PluginError for anything else."""
+    for given in answers:
+        if not isinstance(given, Create | Update | Delete):
+            error = TypeError(f"{shown(given)} is neither a Create nor an Update nor a Delete")
+            raise blamed(plugin, "crmkit_follow_up", error)
+    return tuple(answers)
 
 
 def _loaded(plugin: object) -> object:

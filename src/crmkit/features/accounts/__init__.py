@@ -3,4 +3,5 @@
 ::
 
     commands  An account goes on, or back
+    hooks     What the feature adds to a CRM
 """

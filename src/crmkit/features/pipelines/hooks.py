@@ -1,25 +1,52 @@
 """What the feature adds to a CRM."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
 from crmkit.features.pipelines.collections import Deals, Pipelines
+from crmkit.features.pipelines.move import MoveDeal
+from crmkit.features.pipelines.split import SplitDeal
+from crmkit.features.pipelines.stages import intervals_of
+from crmkit.sdk.change import Change, Create, Update
+from crmkit.sdk.command import Command
 from crmkit.sdk.finding import Finding
 from crmkit.sdk.markers import hookimpl
 
-__all__ = ["crmkit_collections", "crmkit_examine", "name"]
+__all__ = [
+    "concerned",
+    "crmkit_collections",
+    "crmkit_commands",
+    "crmkit_examine",
+    "crmkit_follow_up",
+    "listens_to",
+    "name",
+]
 
 name = "pipelines"
+listens_to = ("deal",)
 
 _WHOLE = Decimal(100)
+_MOVING = frozenset({"stage", "stage_since"})
 
 
 @hookimpl
 def crmkit_collections() -> Iterable[tuple[str, type[Any]]]:
     """``me.deals`` and ``me.pipelines``."""
     return [("deal", Deals), ("pipeline", Pipelines)]
+
+
+@hookimpl
+def crmkit_follow_up(session: Any, changes: Sequence[Change]) -> Sequence[Create | Update] | None:
+    """A deal leaves an interval behind for each stay in a stage."""
+    # An undo takes the intervals back as it finds them.
+    return None if session.undoing else intervals_of(session, changes)
+
+
+def concerned(values: Mapping[str, Any]) -> bool:
+    """Only where a deal is matters here."""
+    return not _MOVING.isdisjoint(values)
 
 
 @hookimpl
@@ -33,3 +60,9 @@ def crmkit_examine(session: Any) -> Iterable[Finding]:
     uneven = [f"{deal.name} ({deal.id}) is split into {wrong[deal.id].normalize():f} %" for deal in deals]
     what = f"shares of deals in {session.tenant.key}"
     return [Finding.of(what, "add up to 100", uneven, "me.deals.split(deal, ...) mends it")]
+
+
+@hookimpl
+def crmkit_commands() -> Iterable[type[Command[Any]]]:
+    """The verbs of the feature."""
+    return [MoveDeal, SplitDeal]

@@ -7,38 +7,35 @@ from uuid import UUID
 from crmkit.errors import Conflict
 from crmkit.features.pipelines.intervals import follow
 from crmkit.kernel.session.unit_of_work import Work
-from crmkit.kernel.writes.results import Raising
-from crmkit.sdk.change import Change
+from crmkit.sdk.change import Change, Create, Update
 
-__all__ = ["keep_intervals"]
+__all__ = ["intervals_of"]
 
 _DECIDES = "sales_pipeline"
 """The plugin by which the stage decides the outcome and the pipeline."""
 
 
-def keep_intervals(session: Work, writes: Any, changes: Sequence[Change]) -> None:
-    """Writes the intervals that follow from changes of deals that were just written. Raises Conflict where a stage was
-    changed meanwhile: now that deals refer to it, nobody can change what they are.
+def intervals_of(session: Any, changes: Sequence[Change]) -> list[Create | Update]:
+    """The intervals that follow from changes of deals that were just written. Raises Conflict where a stage was changed
+    meanwhile: now that deals refer to it, nobody can change what they are.
     """
     moved = [c for c in changes if c.kind != "delete" and c.values["stage"] is not None and _moved(c)]
     if not moved:
-        return
+        return []
     known = _intervals(session, [c.id for c in moved if c.before is not None])
-    updates: list[tuple[int, Any, Any]] = []
-    begun: list[dict[str, Any]] = []
+    changed: list[Create | Update] = []
+    begun: list[Create | Update] = []
     stages = _stages(session, {c.values["stage"] for c in moved})
     decided = _DECIDES in session.listeners("crmkit_before_change", "deal")
     for change in moved:
+        stage = stages[change.values["stage"]]
         if decided:
-            _check_stage(change, stages[change.values["stage"]])
+            _check_stage(change, stage)
         step = follow(known.get(change.id, ()), change.values["stage"], change.values["stage_since"])
-        updates += ((len(updates) + i, *changed) for i, changed in enumerate(step.changed))
+        changed += (Update("stage_interval", interval, values) for interval, values in step.changed)
         if step.begins:
-            begun.append(_begun(session, change, stages[change.values["stage"]]))
-    if updates:
-        writes.update("stage_interval", updates, Raising())
-    if begun:
-        writes.create("stage_interval", enumerate(begun), Raising())
+            begun.append(Create("stage_interval", _begun(session, change, stage)))
+    return changed + begun
 
 
 def _moved(change: Change) -> bool:

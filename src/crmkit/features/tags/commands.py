@@ -1,9 +1,12 @@
 """Put a tag on a record, take it off."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from crmkit.features.tags.tagging import put_on, take_off
+from crmkit.features.tags.tagging import put_on, put_on_all, take_off, take_off_all
+from crmkit.kernel.writes.results import Tally
+from crmkit.query.lift import Lifted
 from crmkit.sdk.command import Command, Target, command
 
 __all__ = ["Tag", "Untag"]
@@ -26,6 +29,13 @@ class Tag(Command[None]):
     def run(self, me: Any) -> None:
         put_on(me, self.type_key, self.target, self.tag, self.expires_at)
 
+    def run_many(self, me: Any, chosen: Sequence[Lifted], tally: Tally) -> bool:
+        """A handful of statements, however many records, where no plugin listens to taggings."""
+        quiet: bool = me.writes().quiet("tagging")
+        if quiet:
+            put_on_all(me, self.type_key, chosen, self.tag, self.expires_at, tally)
+        return quiet
+
 
 @command("*.untag")
 class Untag(Command[None]):
@@ -37,3 +47,10 @@ class Untag(Command[None]):
 
     def run(self, me: Any) -> None:
         take_off(me, self.type_key, self.target, self.tag)
+
+    def run_many(self, me: Any, chosen: Sequence[Lifted], tally: Tally) -> bool:
+        """As of ``Tag``."""
+        quiet: bool = me.writes().quiet("tagging")
+        if quiet:
+            take_off_all(me, self.type_key, chosen, self.tag, tally)
+        return quiet

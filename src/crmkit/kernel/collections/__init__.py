@@ -3,7 +3,7 @@
 ::
 
     collection  The records of one type in a session: the verbs, and queries
-    commands    The built-in commands, one use case a file, and the registry that makes verbs of them
+    commands    The registry of commands, which makes verbs of them
     naming      What people call things: by the record, its id, the id as text, or the name however it is written
     query       A query: conditions, order and limit on the records of one type; nothing is sent until it is asked
                 for its records

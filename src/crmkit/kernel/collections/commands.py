@@ -1,4 +1,4 @@
-"""The built-in commands, one use case a file, and the registry that makes verbs of them."""
+"""The registry of commands, which makes verbs of them."""
 
 from collections.abc import Iterable, Mapping
 from functools import cached_property
@@ -7,43 +7,10 @@ from typing import Any
 import attrs
 
 from crmkit.errors import InvalidDefinition
-from crmkit.features.accounts.commands import Advance
-from crmkit.features.activities.commands import CompleteActivity
-from crmkit.features.customising.commands import AddField, AddObject, ChangeField, RemoveField
-from crmkit.features.ownership.assign import Assign
-from crmkit.features.ownership.share import Share, Unshare
-from crmkit.features.pipelines.move import MoveDeal
-from crmkit.features.pipelines.split import SplitDeal
-from crmkit.features.segments.commands import MakeRfm, MakeTiers, Refresh, Snapshot, Watch
-from crmkit.features.tags.commands import Tag, Untag
-from crmkit.kernel.undo.undo import Undo
 from crmkit.sdk.command import Command
 from crmkit.values.text import shown
 
-__all__ = ["BUILTIN_COMMANDS", "Commands"]
-
-BUILTIN_COMMANDS: tuple[type[Command[Any]], ...] = (
-    AddField,
-    AddObject,
-    Advance,
-    Assign,
-    ChangeField,
-    CompleteActivity,
-    MakeRfm,
-    MakeTiers,
-    MoveDeal,
-    Refresh,
-    RemoveField,
-    Share,
-    Snapshot,
-    SplitDeal,
-    Tag,
-    Undo,
-    Unshare,
-    Untag,
-    Watch,
-)
-"""The commands every CRM has; plugins add theirs."""
+__all__ = ["Commands"]
 
 
 @attrs.frozen(slots=False)

@@ -4,13 +4,13 @@ records.
 
 from collections.abc import Callable, Iterator
 from datetime import datetime
-from typing import Any, Generic, TypeVar
+from functools import partial
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from uuid import UUID
 
 import attrs
 
 from crmkit.errors import CrmkitError, InvalidQuery
-from crmkit.features.tags.tagging import put_on, put_on_all, take_off, take_off_all
 from crmkit.kernel.collections.reading import Reading
 from crmkit.kernel.definitions.checks import DEFINITIONS, stored
 from crmkit.kernel.session.access import StoredWorld
@@ -27,6 +27,7 @@ from crmkit.query.lift import Lifted, lift
 from crmkit.query.nodes import TRUE, all_of
 from crmkit.query.text import parse
 from crmkit.schema import Record, RecordType
+from crmkit.schema.schema import suggestion
 from crmkit.schema.types import Reference
 from crmkit.store.read.groups import Group
 from crmkit.store.read.reader import BLOCK, Sorting
@@ -164,44 +165,59 @@ class Query(Generic[T]):
                 progress(len(tally.rows))
         return session.result(tally, dry_run)
 
-    def tag(
+    if TYPE_CHECKING:
+
+        def tag(
+            self,
+            tag: str,
+            expires_at: datetime | None = None,
+            *,
+            stop: bool = False,
+            dry_run: bool = False,
+            progress: Callable[[int], None] | None = None,
+        ) -> BulkResult: ...
+        def untag(
+            self,
+            tag: str,
+            *,
+            stop: bool = False,
+            dry_run: bool = False,
+            progress: Callable[[int], None] | None = None,
+        ) -> BulkResult: ...
+
+    else:
+
+        def __getattr__(self, verb):
+            if verb.startswith("_"):
+                raise AttributeError(verb)
+            verbs = self.session.crm.commands.verbs(self.type.key)
+            if verb not in verbs:
+                raise AttributeError(f"a query of {self.type.plural} has no verb {verb!r}; {suggestion(verb, verbs)}")
+            return partial(self._do, verbs[verb])
+
+    def _do(
         self,
-        tag: str,
-        *,
-        expires_at: datetime | None = None,
+        command: Any,
+        /,
+        *arguments: Any,
         stop: bool = False,
         dry_run: bool = False,
         progress: Callable[[int], None] | None = None,
+        **named: Any,
     ) -> BulkResult:
-        """Put a tag on all records that match, as the verb does on one; where no plugin listens to taggings it takes a
-        handful of statements, however many records. See ``Collection.create_many`` for outcomes, which are those of the
-        records: updated, or unchanged where the tag was.
+        """A command done to all records that match, in one changeset; see ``Collection.create_many`` for outcomes.
+
+        They are those of the records: updated, or unchanged where there was nothing to do.
         """
         session, key = self.session, self.type.key
-        with session.bulk(f"{key}.tag_where", stop=stop, dry_run=dry_run) as tally:
-            if WritePath(session).quiet("tagging"):
-                put_on_all(session, key, self._chosen(), tag, expires_at, tally)
-            else:
-                self._one_by_one("tag", lambda target: put_on(session, key, target, tag, expires_at), tally)
-            if progress is not None:
-                progress(len(tally.rows))
-        return session.result(tally, dry_run)
-
-    def untag(
-        self,
-        tag: str,
-        *,
-        stop: bool = False,
-        dry_run: bool = False,
-        progress: Callable[[int], None] | None = None,
-    ) -> BulkResult:
-        """Take a tag off all records that match; see ``tag``."""
-        session, key = self.session, self.type.key
-        with session.bulk(f"{key}.untag_where", stop=stop, dry_run=dry_run) as tally:
-            if WritePath(session).quiet("tagging"):
-                take_off_all(session, key, self._chosen(), tag, tally)
-            else:
-                self._one_by_one("untag", lambda target: take_off(session, key, target, tag), tally)
+        if command.name.startswith("*."):
+            named["type_key"] = key
+        whole = command(self, *arguments, **named)
+        verb = command.name.partition(".")[2]
+        session.permit(whole)
+        with session.bulk(f"{key}.{verb}_where", stop=stop, dry_run=dry_run) as tally:
+            if not whole.run_many(session, self._chosen(), tally):
+                self._one_by_one(command, arguments, named, tally)
             if progress is not None:
                 progress(len(tally.rows))
         return session.result(tally, dry_run)
@@ -213,15 +229,16 @@ class Query(Generic[T]):
         ids = (record.id for record in self)
         return [lift(Path(("id",)).is_in(block), self.session.actor.ids) for block in blocks(ids, _LISTED)]
 
-    def _one_by_one(self, verb: str, do: Callable[[UUID], bool], tally: Tally) -> None:
+    def _one_by_one(self, command: Any, arguments: tuple[Any, ...], named: dict[str, Any], tally: Tally) -> None:
+        session = self.session
         for row, target in enumerate([record.id for record in self]):
+            before = session.writes_made
             try:
-                with self.session.doing(f"{self.type.key}.{verb}"):
-                    changed = do(target)
+                session.do(command(target, *arguments, **named))
             except CrmkitError as error:
                 tally.refuse(row, error, target)
             else:
-                tally.did(row, "updated" if changed else "unchanged", target)
+                tally.did(row, "unchanged" if session.writes_made == before else "updated", target)
 
     def delete(
         self, *, stop: bool = False, dry_run: bool = False, progress: Callable[[int], None] | None = None

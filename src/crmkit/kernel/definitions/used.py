@@ -12,10 +12,7 @@ from crmkit.records import BASE_OBJECT
 from crmkit.store.ledger.changesets import Touched
 from crmkit.store.read.history import History
 
-__all__ = ["PLACING", "used_definitions"]
-
-PLACING = frozenset({"type", "options", "column", "slot", "unique_slot", "indexed", "unique"})
-"""The fields of a custom field's definition that say where its values lie and what they are: one moves with all."""
+__all__ = ["used_definitions"]
 
 
 def used_definitions(

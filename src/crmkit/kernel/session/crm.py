@@ -11,13 +11,14 @@ from sqlalchemy import URL, Connection, Engine
 
 from crmkit.errors import Duplicate, StorageError, UsageError
 from crmkit.kernel.collections.collection import Collection
-from crmkit.kernel.collections.commands import BUILTIN_COMMANDS, Commands
+from crmkit.kernel.collections.commands import Commands
 from crmkit.kernel.jobs.delivery import Delivery
 from crmkit.kernel.jobs.noting import TELL, jobs_of
 from crmkit.kernel.session.health import examine
 from crmkit.kernel.session.runtime import Foundation
 from crmkit.kernel.session.session import Session
 from crmkit.kernel.session.tenants import DEFAULT_TENANT, Tenants
+from crmkit.kernel.undo.undo import Undo
 from crmkit.permissions import SYSTEM, Actor
 from crmkit.schema import Record
 from crmkit.sdk.finding import Finding
@@ -35,8 +36,11 @@ __all__ = ["BUILTIN_PLUGINS", "CRM", "FEATURES"]
 _log = logging.getLogger("crmkit")
 
 FEATURES = (
+    "crmkit.features.accounts.hooks",
+    "crmkit.features.activities.hooks",
     "crmkit.features.customising.hooks",
     "crmkit.features.metrics.hooks",
+    "crmkit.features.ownership.hooks",
     "crmkit.features.pipelines.hooks",
     "crmkit.features.segments.hooks",
     "crmkit.features.tags.hooks",
@@ -89,7 +93,7 @@ class CRM(Foundation):
             audit=audit,
         )
         self.commands = Commands.of(
-            [*BUILTIN_COMMANDS, *self.plugins.collect("crmkit_commands")], (n for n in dir(Collection) if n[0] != "_")
+            [Undo, *self.plugins.collect("crmkit_commands")], (n for n in dir(Collection) if n[0] != "_")
         )
         self._tenants: dict[str, Tenant] = {}
 

@@ -26,9 +26,9 @@ from crmkit.query.lift import Lifted, lift
 from crmkit.query.text import parse
 from crmkit.schema import Field, RecordType
 from crmkit.schema.types import Reference
-from crmkit.sdk.change import Change, Veto
+from crmkit.sdk.change import Change, Create, Delete, Update, Veto
 from crmkit.sdk.command import Command
-from crmkit.sdk.plugins import checked_answers
+from crmkit.sdk.plugins import checked_answers, checked_follow_up
 from crmkit.store.connection.database import Unit
 from crmkit.store.ledger.changesets import Changeset
 from crmkit.store.ledger.tenants import Tenant
@@ -37,9 +37,12 @@ from crmkit.store.write.writer import Stamp, Writer
 from crmkit.values import IdFactory, clean_text, from_micros, parse_id, to_micros
 from crmkit.values.text import shown
 
-__all__ = ["Work"]
+__all__ = ["FOLLOW_UP", "Work"]
 
 T = TypeVar("T")
+
+FOLLOW_UP = "crmkit_follow_up"
+"""The hook that says what must be written with changes."""
 
 _LOG = 50
 """Changesets that are looked at together."""
@@ -77,6 +80,8 @@ class Work(Memory):
         self._stamp: Stamp | None = None
         self._commands: list[str] = []
         self._doing = 0
+        self.writes_made = 0
+        """How often anything was written: by it one can tell whether a verb has."""
         self._undoes: UUID | None = None
         self.undoing = False
         self.placing = False
@@ -123,7 +128,11 @@ class Work(Memory):
         """Do a command: what its verb does, from an object. Raises UsageError, Denied, and what the command raises."""
         if not isinstance(command, Command):
             raise UsageError(f"{shown(command)} is no command", code="not_a_command", hint="such as Tag(deal, 'vip')")
-        # A command of every noun is remembered by the noun it was done with.
+        with self.doing(self.permit(command)):
+            return command.run(self)
+
+    def permit(self, command: Command[Any]) -> str:
+        """The name by which the command is remembered: one of every noun by the noun it is done with. Raises Denied."""
         name = command.name.replace("*", getattr(command, "type_key", "*"), 1)
         noun = name.partition(".")[0]
         if noun in self.schema.types and not self.policy.may(noun, command.action):
@@ -131,8 +140,7 @@ class Work(Memory):
                 f"you may not {command.action} {self.schema.types[noun].plural}",
                 hint=f"{name} needs a grant of {command.action} on {noun}",
             )
-        with self.doing(name):
-            return command.run(self)
+        return name
 
     @contextmanager
     def doing(self, command: str) -> Iterator[None]:
@@ -232,6 +240,7 @@ class Work(Memory):
 
     def wrote(self, type_key: str, alike: Iterable[Mapping[str, Any]] | None = None) -> None:
         """Records of the type were written, many ``alike`` or each by itself: forget what may no longer be true."""
+        self.writes_made += 1
         self.judge.forget()
         before = self.written.get(type_key, ())
         self.written[type_key] = None if alike is None or before is None else (*before, *alike)
@@ -327,6 +336,11 @@ class Work(Memory):
         """A plugin's answers to changes about to be written. Raises PluginError."""
         answer = self.crm.plugins.ask(plugin, "crmkit_before_change", session=self, changes=tuple(changes))
         return checked_answers(plugin, changes, answer)
+
+    def follow_ups(self, plugin: str, changes: Sequence[Change]) -> tuple[Create | Update | Delete, ...]:
+        """What a plugin wants to be written with changes that were just written. Raises PluginError."""
+        found = self.crm.plugins.gather(plugin, FOLLOW_UP, session=self, changes=tuple(changes))
+        return checked_follow_up(plugin, found)
 
     # -------------------------------------------------------------------------------------------------------- history
 

@@ -12,7 +12,6 @@ import attrs
 
 from crmkit.errors import Conflict, InvalidRecord
 from crmkit.kernel.definitions.tenant_schema import POLICY_TYPES, SCHEMA_TYPES
-from crmkit.kernel.writes.parts import PLACE
 from crmkit.kernel.writes.pipeline import WritePath
 from crmkit.schema import Kind, RecordType
 from crmkit.store.write.revert import SettingBack
@@ -68,7 +67,7 @@ def _free(writes: WritePath, record_type: RecordType) -> Iterator[str]:
         return
     plain = writes.plain(key)
     for f in record_type.declared:
-        placed = key == "deal" and f.key in PLACE
+        placed = f.key in record_type.together
         owned = f.key == "owner" and not session.judge.certain(key, "assign")
         readable = session.view.guard.field(key, f.key) is True
         if f.key in plain and readable and not (placed or owned or any(p.kind is Kind.JSON for p in f.type.parts)):

@@ -8,13 +8,12 @@ import attrs
 
 from crmkit.kernel.definitions.concurrent import hold_definitions
 from crmkit.kernel.definitions.tenant_schema import SCHEMA_TYPES
-from crmkit.kernel.definitions.used import PLACING, used_definitions
+from crmkit.kernel.definitions.used import used_definitions
 from crmkit.kernel.undo.dependencies import is_back, kept_together
 from crmkit.kernel.undo.execute import take_back
 from crmkit.kernel.undo.in_sets import DECIDING, Together, together
 from crmkit.kernel.undo.plan import UndoEntry, UndoResult, UndoStep, plan_undo
 from crmkit.kernel.undo.steps import Buckets, Planned
-from crmkit.kernel.writes.parts import PLACE, subject_of
 from crmkit.kernel.writes.references import Referrers
 from crmkit.records import BASE_OBJECT
 from crmkit.sdk.command import Command, command
@@ -140,7 +139,7 @@ def _plan(
     known = me.policy.unlimited or me.changesets.get(me.unit, changeset_id).actor_id == me.actor.id
     placed: set[UUID] = set()
     for change, current in history.beside(single, me.system_reader):
-        if change.type_key == "deal" and is_back(change, current):
+        if is_back(me.type_of(change.type_key).together, change, current):
             placed.add(change.id)
         may_know = (
             known or change.before is None or me.judge.allows(change.type_key, "history", current or change.before)
@@ -208,7 +207,12 @@ def _unless_used(me: Any, history: History, changeset_id: UUID, planned: list[Pl
         for target, link in Referrers(me, me.type_of(type_key), tells=True).attached(going):
             if link.changeset_id != changeset_id and link.id not in ids:
                 used.add(target)
-    moving = [p for p in planned if p.change.type_key == "custom_field" and _placed_anew(p)]
+    placing = frozenset(me.type_of("custom_field").together)
+    moving = [
+        p
+        for p in planned
+        if p.change.type_key == "custom_field" and (p.step.action == "delete" or placing & p.step.values.keys())
+    ]
     fields = [(p.current, p.step.action == "delete") for p in moving]
     objects = [p.current for p in planned if p.change.type_key == "custom_object" and p.step.action == "delete"]
     used.update(used_definitions(me, history, changeset_id, fields, objects))
@@ -221,21 +225,15 @@ def _name(planned: Planned) -> tuple[Any, ...]:
     return planned.change.type_key, getattr(row, "on", None), row.key
 
 
-def _placed_anew(planned: Planned) -> bool:
-    return planned.step.action == "delete" or bool(PLACING & planned.step.values.keys())
-
-
 def _kept(planned: Planned) -> UndoStep:
     kept = (*planned.step.values, *planned.step.kept)
     return UndoStep("keep", kept=kept, reason="others have used it since")
 
 
-_TOGETHER: Mapping[str, frozenset[str]] = {"deal": PLACE, "custom_field": PLACING}
-
-
 def _in_sight(me: Any, change: RecordChange, current: Any, gone: frozenset[str], *, may_know: bool) -> Planned | None:
     """The step as far as the actor may see what there is to do; None if there is nothing."""
-    together = _TOGETHER.get(change.type_key, frozenset())
+    record_type = me.type_of(change.type_key)
+    together = frozenset(record_type.together)
     # Of removed fields there are no rights any more: they are spoken of to those who could bring them back.
     removed = me.forms.removed_of(change.type_key) if me.policy.may("custom_field", "create") else _NOTHING
     removed = {name: key for name, key in removed.items() if name not in gone}
@@ -243,7 +241,7 @@ def _in_sight(me: Any, change: RecordChange, current: Any, gone: frozenset[str],
         step = plan_undo(change, current, together=together, removed=removed)
         return None if step is None else Planned(change, step, current)
     row = current or change.before or change.after
-    subject = subject_of(change.type_key, row)
+    subject = record_type.whole_of(row)
     if subject is not None and _may_change(me, *subject):
         step = plan_undo(change, current)
         return None if step is None else Planned(change, step, current, governed=True)

@@ -4,7 +4,6 @@
 
     batching     Rows in blocks: what is written together
     managed      Records that crmkit keeps itself: verbs of their own write them, the verbs of every record do not
-    parts        Records that say something about another one: a share, a tag on it, where a deal has been
     pipeline     The write path, from values to changes: parse and authorise, in batches; ``finishing`` makes rows
                  of the changes
     references   What records refer to is there and may be read; what is deleted is not referred to

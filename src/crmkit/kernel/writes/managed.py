@@ -7,13 +7,7 @@ from crmkit.errors import InvalidRecord
 from crmkit.kernel.session.refusals import listed_tag
 from crmkit.schema import RecordType
 
-__all__ = ["KEPT", "check_by_hand"]
-
-KEPT = {
-    "tagging": "me.accounts.tag(record, name) and untag, on records of any type",
-    "deal_split": "me.deals.split(deal, {user: share, ...})",
-}
-"""Record types whose records hold only together, which one record alone cannot tell; and the verbs that see to it."""
+__all__ = ["check_by_hand"]
 
 
 def check_by_hand(record_type: RecordType, before: Any, given: Iterable[str], values: Any) -> None:
@@ -22,10 +16,10 @@ def check_by_hand(record_type: RecordType, before: Any, given: Iterable[str], va
     ``before`` is the record as it is (None for a create), ``given`` are the fields that somebody set, ``values`` what
     they will hold (None for a delete). Fields a tenant added are the tenant's.
     """
-    if record_type.key in KEPT:
+    if record_type.managed_by is not None:
         if before is None or values is None or set(given).intersection(f.key for f in record_type.declared):
             raise InvalidRecord(
-                f"{record_type.plural} are not written by hand", code="not_by_hand", hint=KEPT[record_type.key]
+                f"{record_type.plural} are not written by hand", code="not_by_hand", hint=record_type.managed_by
             )
     elif record_type.key == "segment":
         _check_list(before, values or {})

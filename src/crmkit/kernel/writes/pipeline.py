@@ -14,9 +14,9 @@ import attrs
 from crmkit.errors import Conflict, CrmkitError, Denied, InvalidRecord, InvalidValue
 from crmkit.kernel.definitions.checks import DEFINITIONS, stored
 from crmkit.kernel.session.refusals import denied, missing
-from crmkit.kernel.session.unit_of_work import Work
+from crmkit.kernel.session.unit_of_work import FOLLOW_UP, Work
 from crmkit.kernel.writes.batching import BLOCK, apart, blocks, id_of
-from crmkit.kernel.writes.managed import KEPT, check_by_hand
+from crmkit.kernel.writes.managed import check_by_hand
 from crmkit.kernel.writes.references import AtOnce, targets_first
 from crmkit.kernel.writes.results import Raising, Tally
 from crmkit.kernel.writes.steps import Finishing, conflict
@@ -142,7 +142,7 @@ class WritePath:
         field or conditional right is concerned.
         """
         session, record_type = self.session, self.session.type_of(type_key)
-        if session.checks(type_key) or record_type.object_key or type_key in DEFINITIONS or type_key in KEPT:
+        if session.checks(type_key) or record_type.object_key or type_key in DEFINITIONS or record_type.managed_by:
             return frozenset()
         unique = {f.key for fields in session.unique_keys(type_key) for f in fields}
         # Custom fields share the JSON column: written for all records at once it would lose the other fields in it.
@@ -155,8 +155,12 @@ class WritePath:
     def heard(self, type_key: str, values: Mapping[str, Any]) -> bool:
         """Whether a plugin has to be asked if many records get these values."""
         session = self.session
-        listeners = session.listeners("crmkit_before_change", type_key)
-        return any(session.crm.plugins.concerned(name, values) for name in listeners)
+        return any(session.crm.plugins.concerned(name, values) for name in self._listeners(type_key))
+
+    def _listeners(self, type_key: str) -> Iterator[str]:
+        """The plugins that have a say in each change of the type, or something to add to it."""
+        yield from self.session.listeners("crmkit_before_change", type_key)
+        yield from self.session.listeners(FOLLOW_UP, type_key)
 
     def unknown(self, record_type: RecordType, given: Sequence[Mapping[str, Any]]) -> Iterator[tuple[str, str]]:
         """The fields, and the types they refer to, in which some of these values lead to no record the actor sees."""
@@ -169,7 +173,7 @@ class WritePath:
     def quiet(self, type_key: str) -> bool:
         """Whether nothing has to be decided for each record: no plugin, rule or custom field has a say."""
         session = self.session
-        heard = any(True for _ in session.listeners("crmkit_before_change", type_key))
+        heard = any(True for _ in self._listeners(type_key))
         return not heard and not session.checks(type_key) and not session.type_of(type_key).custom
 
     def put(self, type_key: str, rows: Sequence[Mapping[str, Any]]) -> None:

@@ -3,27 +3,26 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from copy import deepcopy
-from itertools import chain
+from itertools import chain, groupby
 from typing import Any, Protocol
 from uuid import UUID
 
 import attrs
 
 from crmkit.errors import Conflict, CrmkitError, Duplicate, InvalidRecord, Problem, UsageError, Vetoed
-from crmkit.features.pipelines.stages import keep_intervals
 from crmkit.kernel.definitions.checks import DEFINITIONS, check_definition, check_dependants
 from crmkit.kernel.definitions.tenant_schema import SCHEMA_TYPES
 from crmkit.kernel.session.refusals import missing
-from crmkit.kernel.session.unit_of_work import Work
+from crmkit.kernel.session.unit_of_work import FOLLOW_UP, Work
 from crmkit.kernel.writes.batching import BLOCK, blocks
 from crmkit.kernel.writes.references import AtOnce, Found, Referrers, existence_check, loose_ends
-from crmkit.kernel.writes.results import Refusals, Tally
+from crmkit.kernel.writes.results import Raising, Refusals, Tally
 from crmkit.kernel.writes.unique_keys import Holders
 from crmkit.query.lift import lift
 from crmkit.query.text import parse
 from crmkit.schema import Record, RecordType
 from crmkit.schema.types import Json
-from crmkit.sdk.change import Change, Veto
+from crmkit.sdk.change import Change, Create, Update, Veto
 from crmkit.store.write.writer import NewRow
 
 __all__ = ["Finishing", "conflict"]
@@ -77,9 +76,20 @@ class Finishing:
                 else:
                     tally.did(change.row, _DONE[change.kind], change.id)
                     tally.last = change
-            # An undo takes the intervals back as it finds them.
-            if record_type.key == "deal" and not self.session.undoing:
-                keep_intervals(self.session, self.follow_up(), [change for change in changes if change.id not in late])
+            self._followed_up(record_type, [change for change in changes if change.id not in late])
+
+    def _followed_up(self, record_type: RecordType, changes: list[Change]) -> None:
+        """Writes what plugins want to be written with the changes, which are there by now."""
+        for name in self.session.listeners(FOLLOW_UP, record_type.key) if changes else ():
+            answers: Sequence[Any] = self.session.follow_ups(name, changes)
+            for (kind, type_key), found in groupby(answers, key=lambda answer: (type(answer), answer.type_key)):
+                writes, rows = self.follow_up(), list(enumerate(found))
+                if kind is Create:
+                    writes.create(type_key, [(i, answer.values) for i, answer in rows], Raising())
+                elif kind is Update:
+                    writes.update(type_key, [(i, answer.id, answer.values) for i, answer in rows], Raising())
+                else:
+                    writes.delete(type_key, [(i, answer.id) for i, answer in rows], Raising())
 
     def _heard(self, record_type: RecordType, changes: list[Change], tally: Tally) -> list[Change]:
         """The changes after every plugin that listens to the type has amended or refused them."""

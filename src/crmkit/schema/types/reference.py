@@ -26,6 +26,10 @@ class Reference(FieldType):
 
     A record that others refer to cannot be deleted, but link records go with it, unless the reference ``holds`` it.
     The value is the record's id; where a value comes in, the record itself is taken as well.
+
+    ``part_of`` says that the record is a part of the one it refers to, its whole: whoever may change the whole may have
+    its parts written by the verbs that keep them, and they are taken back with it. A whole of any type is told by the
+    record type named in the field ``type_field``.
     """
 
     name: ClassVar[str] = "reference"
@@ -38,6 +42,8 @@ class Reference(FieldType):
     back: str | None = attrs.field(default=None, validator=text_like(_KEY, "lower-case letters, digits and _"))
 
     holds: bool = attrs.field(default=False, validator=attrs.validators.instance_of(bool))
+    part_of: bool = attrs.field(default=False, validator=attrs.validators.instance_of(bool), kw_only=True)
+    type_field: str | None = attrs.field(default=None, validator=text_like(_KEY, "the key of a field"), kw_only=True)
 
     def __attrs_post_init__(self) -> None:
         if self.to is None:

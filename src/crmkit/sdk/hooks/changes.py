@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from crmkit.sdk.change import Change, Committed, Veto
+from crmkit.sdk.change import Change, Committed, Create, Delete, Update, Veto
 from crmkit.sdk.markers import hookspec
 
 __all__ = ["ChangeHooks"]
@@ -21,6 +21,17 @@ class ChangeHooks:
         mentioned stay as they are. A change is amended once: what is amended further is the amended one. Amended values
         are validated again. An exception is a PluginError that names the plugin and refuses the whole batch. A delete
         that references keep comes again in a later batch of the same verb, once the others have gone.
+        """
+        raise AssertionError
+
+    @hookspec
+    def crmkit_follow_up(self, session: Any, changes: Sequence[Change]) -> Sequence[Create | Update | Delete] | None:
+        """Say what must be written with changes: totals, intervals, whatever would be wrong without.
+
+        Fires inside the transaction, once for each batch of one record type and kind, after it was written. Return
+        records to create, update and delete: they are written by the same road, whatever the actor may do, as part of
+        the same changeset; what cannot be written refuses the whole verb. An undo takes it back by itself: return None
+        while ``session.undoing``. An exception is a PluginError that names the plugin.
         """
         raise AssertionError
 
