@@ -18,7 +18,7 @@ from crmkit.sdk.hooks.segments import SegmentHooks
 from crmkit.sdk.markers import PROJECT
 from crmkit.values.text import shown
 
-__all__ = ["Plugins", "blamed", "checked_answers"]
+__all__ = ["Plugins", "blamed", "checked_answers", "checked_follow_up"]
 
 
 class Plugins:
