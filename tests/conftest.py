@@ -15,10 +15,13 @@ from sqlalchemy import URL, Engine, make_url
 
 from crmkit import CRM
 from crmkit.testing import FakeClock
+from tests.plans import share_plans
 from tests.postgres import Pool, Rows, administrator, empty, new_database, own_server
 from tests.statements import Watch, watching
 
 SERVER_VARIABLE = "CRMKIT_TEST_POSTGRES_URL"
+
+share_plans()
 
 
 # ------------------------------------------------------------------------------------------------------------ databases

@@ -159,11 +159,16 @@ class Changesets:
         return [self._changeset(row) for row in unit.read(statement, binds)]
 
     def extent(self, unit: Unit, changeset_id: UUID) -> dict[str, tuple[int, int]]:
-        """Of each declared type, how many versions a changeset made and how many it ended."""
-        statement = self.prepared("extent", lambda: _extent(self.tables))
+        """Of each declared type it touched, how many versions a changeset made and how many it ended."""
+        types = self._types(unit, changeset_id)
+        found = [t for t in self.tables.declared if types is None or t.key in types]
+        if not found:
+            return {}
+        keys = tuple(t.key for t in found)
+        statement = self.prepared(("extent", keys), lambda: _extent(self.tables, found))
         rows = unit.read(statement, {"tenant": self.tenant_id, "changeset": self.codec.id_in(changeset_id)})
         counts = {(type_key, what): count for type_key, what, count in rows}
-        return {key: (counts[key, "live"] + counts[key, "made"], counts[key, "ended"]) for key in self.tables.live}
+        return {key: (counts[key, "live"] + counts[key, "made"], counts[key, "ended"]) for key in keys}
 
     def touched(
         self, unit: Unit, changeset_id: UUID, wanted: Callable[[str], bool] = lambda _: True
@@ -188,7 +193,7 @@ class Changesets:
         found = self._read(unit, "get", lambda: table.c["id"] == bindparam("id"), id=self.codec.id_in(changeset_id))
         if not found:
             return None
-        types, declared = frozenset(found[0].types), self.tables.live.keys()
+        types, declared = frozenset(found[0].types), frozenset(t.key for t in self.tables.declared)
         # Custom objects lie in the table of one declared type.
         return types & declared if types <= declared else (types & declared) | {BASE_OBJECT}
 
@@ -267,19 +272,24 @@ def _stretches(versions: list[tuple[Any, ...]]) -> list[list[tuple[Any, ...]]]:
     return found
 
 
-def _extent(tables: Tables) -> Any:
-    """Counted in the indexes alone, and for all types in one statement: most changesets are about few of them."""
+def _extent(tables: Tables, types: Sequence[RecordType]) -> Any:
+    """Counted in the indexes alone, and for all types in one statement."""
     here: Any = bindparam("changeset")
 
     def arm(type_key: str, what: str, table: Table, column: str) -> Any:
         chosen = select(literal(type_key), literal(what), func.count()).select_from(table)
         return chosen.where(table.c["tenant_id"] == tenant_param(), table.c[column] == here)
 
-    return union_all(
-        *(arm(key, "live", table, "changeset_id") for key, table in tables.live.items()),
-        *(arm(key, "made", table, "changeset_id") for key, table in tables.history.items()),
-        *(arm(key, "ended", table, "superseded_by") for key, table in tables.history.items()),
+    arms = (
+        arm(t.key, what, table, column)
+        for t in types
+        for what, table, column in (
+            ("live", tables.live_of(t), "changeset_id"),
+            ("made", tables.history_of(t), "changeset_id"),
+            ("ended", tables.history_of(t), "superseded_by"),
+        )
     )
+    return union_all(*arms)
 
 
 def _touched(live: Table, history: Table) -> Any:

@@ -1,0 +1,49 @@
+"""CRMs of tests share what they have compiled: each is new, and would compile a hundred statements before it begins.
+
+Only statements and plans are shared, between CRMs of the same record types on the same kind of database: their keys say
+all they are made of. What a CRM knows of its tenants stays its own.
+"""
+
+from collections.abc import Callable, Hashable
+from typing import Any
+
+from crmkit.kernel.session import runtime
+from crmkit.store.sql.plans import Plan, Shelf
+from crmkit.store.sql.statement import Statement
+
+_MOST = 20_000
+_SHARED: dict[Hashable, Any] = {}
+
+
+class SharedShelf(Shelf):
+    """A shelf that looks for statements on one that all CRMs of a kind have in common."""
+
+    kind: Hashable = None
+
+    def get(self, key: Hashable, make: Callable[[], Any]) -> Any:
+        found = self._made.get(key)
+        if found is not None:
+            return found
+        common = self.kind, key
+        if self.kind is not None and common in _SHARED:
+            made = _SHARED[common]
+        else:
+            made = make()
+            if self.kind is not None and isinstance(made, Plan | Statement):
+                if len(_SHARED) > _MOST:
+                    _SHARED.clear()
+                _SHARED[common] = made
+        return super().get(key, lambda: made)
+
+
+def share_plans() -> None:
+    """From now on, CRMs of this process share their plans."""
+    begin = runtime.Foundation.__init__
+
+    def sharing(self: Any, *arguments: Any, **named: Any) -> None:
+        begin(self, *arguments, **named)
+        types = tuple(sorted(self.field_types.items(), key=lambda item: item[0]))
+        self.shelf.kind = self.record_classes, types, self.database.dialect
+
+    runtime.Shelf = SharedShelf  # type: ignore[attr-defined]
+    runtime.Foundation.__init__ = sharing  # type: ignore[method-assign]
