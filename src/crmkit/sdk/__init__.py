@@ -7,6 +7,7 @@
     command, Command, Target        a use case of your own
     Change, Committed, Veto         what hooks see and say (change)
     Create, Update, Delete          what follows from a change
+    Refusal, Dependant, refusals    what checks say, and what relies on definitions (definitions)
     Finding                         what an examination found (finding)
     record_type, field, Record      a noun of your own
     FieldType                       a kind of field of your own
@@ -20,6 +21,7 @@ from crmkit.query import F, days_ago, days_from_now, in_segment, me, my_team, my
 from crmkit.schema import Field, FieldType, Kind, Part, Record, Slot, field, record_type, types
 from crmkit.sdk.change import Change, Committed, Create, Delete, Update, Veto
 from crmkit.sdk.command import Command, Target, command
+from crmkit.sdk.definitions import Dependant, Refusal, refusals
 from crmkit.sdk.finding import Finding
 from crmkit.sdk.markers import hookimpl
 from crmkit.values import Address, Money, Period, PersonName
@@ -32,6 +34,7 @@ __all__ = [
     "Create",
     "CrmkitError",
     "Delete",
+    "Dependant",
     "F",
     "Field",
     "FieldType",
@@ -47,6 +50,7 @@ __all__ = [
     "PluginError",
     "Problem",
     "Record",
+    "Refusal",
     "Slot",
     "Target",
     "Update",
@@ -62,6 +66,7 @@ __all__ = [
     "my_team_and_below",
     "now",
     "record_type",
+    "refusals",
     "today",
     "types",
 ]

@@ -11,14 +11,16 @@ import pluggy
 
 from crmkit.errors import CrmkitError, PluginError
 from crmkit.sdk.change import Change, Create, Delete, Update, Veto
+from crmkit.sdk.definitions import Refusal
 from crmkit.sdk.hooks.changes import ChangeHooks
+from crmkit.sdk.hooks.definitions import DefinitionHooks
 from crmkit.sdk.hooks.operations import OperationHooks
 from crmkit.sdk.hooks.register import RegisterHooks
 from crmkit.sdk.hooks.segments import SegmentHooks
 from crmkit.sdk.markers import PROJECT
 from crmkit.values.text import shown
 
-__all__ = ["Plugins", "blamed", "checked_answers", "checked_follow_up"]
+__all__ = ["Plugins", "blamed", "checked_answers", "checked_follow_up", "checked_refusals"]
 
 
 class Plugins:
@@ -31,7 +33,7 @@ class Plugins:
 
     def __init__(self, plugins: Iterable[object], *, builtin: Iterable[object] = (), installed: bool = False) -> None:
         self._manager = pluggy.PluginManager(PROJECT)
-        for hooks in (RegisterHooks, ChangeHooks, OperationHooks, SegmentHooks):
+        for hooks in (RegisterHooks, ChangeHooks, DefinitionHooks, OperationHooks, SegmentHooks):
             self._manager.add_hookspecs(hooks)
         for plugin in plugins:
             self._register(_loaded(plugin))
@@ -171,6 +173,15 @@ def checked_follow_up(plugin: str, answers: Sequence[Any]) -> tuple[Create | Upd
         if not isinstance(given, Create | Update | Delete):
             error = TypeError(f"{shown(given)} is neither a Create nor an Update nor a Delete")
             raise blamed(plugin, "crmkit_follow_up", error)
+    return tuple(answers)
+
+
+def checked_refusals(plugin: str, changes: Sequence[Change], answers: Sequence[Any]) -> tuple[Refusal, ...]:
+    """The changes that a plugin refuses. Raises PluginError for anything else."""
+    rows = {change.row for change in changes}
+    for given in answers:
+        if not isinstance(given, Refusal) or given.row not in rows:
+            raise blamed(plugin, "crmkit_check", TypeError(f"{shown(given)} refuses none of the changes"))
     return tuple(answers)
 
 

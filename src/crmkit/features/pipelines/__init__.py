@@ -3,6 +3,7 @@
 ::
 
     collections  What only deals and pipelines can tell: where a deal has been, how a pipeline was edited
+    definitions  What is checked of pipelines, stages and gates when they are written, and what they rely on
     hooks        What the feature adds to a CRM
     intervals    The intervals a deal leaves behind as it moves
     move         Move a deal to another stage: the way a sale advances, is won, lost or reopened

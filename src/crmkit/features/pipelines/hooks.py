@@ -2,22 +2,27 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
+from functools import partial
 from typing import Any
 from uuid import UUID
 
 from crmkit.features.pipelines.collections import Deals, Pipelines
+from crmkit.features.pipelines.definitions import check_definition, definitions_relying
 from crmkit.features.pipelines.move import MoveDeal
 from crmkit.features.pipelines.split import SplitDeal
 from crmkit.features.pipelines.stages import intervals_of
 from crmkit.sdk.change import Change, Create, Update
 from crmkit.sdk.command import Command
+from crmkit.sdk.definitions import Dependant, Refusal, refusals
 from crmkit.sdk.finding import Finding
 from crmkit.sdk.markers import hookimpl
 
 __all__ = [
     "concerned",
+    "crmkit_check",
     "crmkit_collections",
     "crmkit_commands",
+    "crmkit_dependants",
     "crmkit_examine",
     "crmkit_follow_up",
     "listens_to",
@@ -25,7 +30,7 @@ __all__ = [
 ]
 
 name = "pipelines"
-listens_to = ("deal",)
+listens_to = ("deal", "pipeline", "stage", "stage_gate")
 
 _WHOLE = Decimal(100)
 _MOVING = frozenset({"stage", "stage_since"})
@@ -41,7 +46,7 @@ def crmkit_collections() -> Iterable[tuple[str, type[Any]]]:
 def crmkit_follow_up(session: Any, changes: Sequence[Change]) -> Sequence[Create | Update] | None:
     """A deal leaves an interval behind for each stay in a stage."""
     # An undo takes the intervals back as it finds them.
-    return None if session.undoing else intervals_of(session, changes)
+    return None if session.undoing or changes[0].type_key != "deal" else intervals_of(session, changes)
 
 
 def concerned(values: Mapping[str, Any]) -> bool:
@@ -66,3 +71,15 @@ def crmkit_examine(session: Any) -> Iterable[Finding]:
 def crmkit_commands() -> Iterable[type[Command[Any]]]:
     """The verbs of the feature."""
     return [MoveDeal, SplitDeal]
+
+
+@hookimpl
+def crmkit_check(session: Any, changes: Sequence[Change]) -> Iterable[Refusal]:
+    """Stages, pipelines and gates mean something, and what deals rely on stays."""
+    return refusals(changes, partial(check_definition, session))
+
+
+@hookimpl
+def crmkit_dependants(session: Any) -> Iterable[Dependant]:
+    """Stages and gates rely on the fields they name."""
+    return definitions_relying(session)

@@ -1,16 +1,20 @@
 """What the feature adds to a CRM."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from crmkit.features.segments.collection import Segments
 from crmkit.features.segments.commands import MakeRfm, MakeTiers, Refresh, Snapshot, Watch
+from crmkit.features.segments.definitions import check_segment, segments_relying
+from crmkit.sdk.change import Change
 from crmkit.sdk.command import Command
+from crmkit.sdk.definitions import Dependant, Refusal, refusals
 from crmkit.sdk.markers import hookimpl
 
-__all__ = ["crmkit_collections", "crmkit_commands", "name"]
+__all__ = ["crmkit_check", "crmkit_collections", "crmkit_commands", "crmkit_dependants", "listens_to", "name"]
 
 name = "segments"
+listens_to = ("segment",)
 
 
 @hookimpl
@@ -23,3 +27,15 @@ def crmkit_collections() -> Iterable[tuple[str, type[Any]]]:
 def crmkit_commands() -> Iterable[type[Command[Any]]]:
     """The verbs of the feature."""
     return [MakeRfm, MakeTiers, Refresh, Snapshot, Watch]
+
+
+@hookimpl
+def crmkit_check(session: Any, changes: Sequence[Change], by_hand: bool) -> Iterable[Refusal]:
+    """A segment's condition means something."""
+    return refusals(changes, lambda change: check_segment(session, change, by_hand))
+
+
+@hookimpl
+def crmkit_dependants(session: Any) -> Iterable[Dependant]:
+    """Segments rely on the fields in their conditions."""
+    return segments_relying(session)

@@ -8,9 +8,10 @@ from uuid import UUID
 import attrs
 
 from crmkit.errors import Duplicate, InvalidRecord, NotFound
+from crmkit.features.tags.definitions import listed_tag
 from crmkit.features.tags.history import TagEvent, told
 from crmkit.features.tags.sql import NO_TAG, Standing, Worn, standing, worn
-from crmkit.kernel.session.refusals import denied, listed_tag, missing
+from crmkit.kernel.session.refusals import denied, missing
 from crmkit.kernel.session.unit_of_work import Work
 from crmkit.kernel.writes.pipeline import WritePath
 from crmkit.kernel.writes.results import Raising, Tally

@@ -12,7 +12,7 @@ import attrs
 
 from crmkit.errors import CrmkitError, InvalidQuery
 from crmkit.kernel.collections.reading import Reading
-from crmkit.kernel.definitions.checks import DEFINITIONS, stored
+from crmkit.kernel.definitions.checks import stored
 from crmkit.kernel.session.access import StoredWorld
 from crmkit.kernel.session.refusals import missing
 from crmkit.kernel.session.unit_of_work import Work
@@ -155,7 +155,7 @@ class Query(Generic[T]):
         """
         session, key = self.session, self.type.key
         with session.bulk(f"{key}.update_where", stop=stop, dry_run=dry_run) as tally:
-            given: Any = stored(values) if key in DEFINITIONS else values
+            given: Any = stored(self.type, values)
             session.parser(key).change(given)
             if self.size is not None or not WritePath(session).update_all(key, self._lifted(), given, tally):
                 targets = [record.id for record in self]

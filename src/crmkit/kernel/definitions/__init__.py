@@ -2,8 +2,8 @@
 
 ::
 
-    checks         Records that define something (grants, segments, fields): checked when they are written, not when
-                   they are needed
+    checks         Records that define fields, objects and rights: checked when they are written, not when they are
+                   needed
     concurrent     Fields, segments and rights that others change while a session is under way
     tenant_schema  What a session needs to know before it starts: the tenant's schema, its segments, who the actor
                    is and may do

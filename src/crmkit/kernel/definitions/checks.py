@@ -1,6 +1,6 @@
-"""Records that define something (grants, segments, fields): checked when they are written, not when they are needed."""
+"""Records that define fields, objects and rights: checked when they are written, not when they are needed."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from typing import Any
@@ -14,20 +14,38 @@ from crmkit.kernel.session.unit_of_work import Work
 from crmkit.permissions import Rule, check
 from crmkit.query import Expr
 from crmkit.query.json_form import from_json, to_json
-from crmkit.query.lift import Lifted, equal_to, lift
 from crmkit.query.text import parse
 from crmkit.records import BASE_OBJECT
-from crmkit.schema import Record, Schema
+from crmkit.schema import Record, RecordType, Schema
 from crmkit.schema.custom import ObjectDefinition, object_type, to_field
 from crmkit.schema.index_room import check_room
+from crmkit.schema.types import Json
 from crmkit.sdk.change import Change
-from crmkit.store.write.locks import lock
-from crmkit.values import fold
+from crmkit.sdk.definitions import Dependant, refusals
+from crmkit.sdk.plugins import checked_refusals
 
-__all__ = ["DEFINITIONS", "check_definition", "check_dependants", "placing_fields", "stored"]
+__all__ = [
+    "CHECK",
+    "check_condition",
+    "check_definition",
+    "check_dependants",
+    "is_checked",
+    "placing_fields",
+    "refused",
+    "relying",
+    "stored",
+]
 
-DEFINITIONS = frozenset({"custom_field", "custom_object", "grant", "pipeline", "segment", "stage", "stage_gate", "tag"})
-"""The record types whose records are checked against the schema when they are written."""
+CHECK = "crmkit_check"
+"""The hook by which plugins check their own record types."""
+_DEPENDANTS = "crmkit_dependants"
+_OWN = frozenset({"custom_field", "custom_object", "grant"})
+"""The record types that make schema and rights."""
+
+
+def is_checked(session: Work, type_key: str) -> bool:
+    """Whether records of the type are checked, one by one, when they are written."""
+    return type_key in _OWN or any(True for _ in session.listeners(CHECK, type_key))
 
 
 @contextmanager
@@ -40,9 +58,10 @@ def placing_fields(session: Work) -> Iterator[None]:
         session.placing = before
 
 
-def stored(values: Mapping[str, Any] | Record) -> Mapping[str, Any] | Record:
+def stored(record_type: RecordType, values: Mapping[str, Any] | Record) -> Mapping[str, Any] | Record:
     """The values with expressions, written as Python or as text in ``where``, in the form in which they are stored."""
-    if not isinstance(values, Mapping):
+    where_field = record_type.by_key.get("where")
+    if not isinstance(values, Mapping) or where_field is None or not isinstance(where_field.type, Json):
         return values
     where = values.get("where")
     if isinstance(where, str):
@@ -54,8 +73,6 @@ def check_definition(session: Work, change: Change) -> None:
     """Raises InvalidDefinition, InvalidQuery or InvalidRecord for a definition that means nothing, or for what others
     rely on (``in_use``).
     """
-    if change.type_key == "tag":
-        _check_unnamed(session, change)
     if change.kind == "delete":
         if change.type_key == "custom_object":
             _check_empty(session, change.before)
@@ -65,22 +82,22 @@ def check_definition(session: Work, change: Change) -> None:
     match change.type_key:
         case "grant":
             _check_grant(session, {**values, "id": change.id})
-        case "segment":
-            _check_condition(session, from_json, values["where"], values["on"])
-            if not session.undoing and values["kind"] != "snapshot" and change.changed & {"on", "where"}:
-                # Who could define it by what is hidden would be told by who comes and goes.
-                session.reader.check(values["on"], lift(from_json(values["where"]), session.actor.ids))
         case "custom_field":
             _check_field(session, values, change.id)
         case "custom_object":
             _check_object(session, values, change.id)
-        case "stage":
-            _check_required_fields(session, values["required_fields"])
-            _check_lived_in(session, change)
-        case "pipeline":
-            _check_loss_reasons(values["loss_reasons"])
-        case "stage_gate":
-            _check_gate(session, values)
+
+
+def refused(session: Work, changes: Sequence[Change], *, by_hand: bool) -> dict[int, CrmkitError]:
+    """Which changes of one record type are refused by what checks it, by row."""
+    found: dict[int, CrmkitError] = {}
+    if changes[0].type_key in _OWN:
+        found = {refusal.row: refusal.error for refusal in refusals(changes, partial(check_definition, session))}
+    for plugin in session.listeners(CHECK, changes[0].type_key):
+        left = tuple(change for change in changes if change.row not in found)
+        answers = session.crm.plugins.gather(plugin, CHECK, session=session, changes=left, by_hand=by_hand)
+        found |= {refusal.row: refusal.error for refusal in checked_refusals(plugin, left, answers)}
+    return found
 
 
 _PLACED = {"type", "options", "required", "unique", "indexed", "column", "slot", "unique_slot"}
@@ -167,107 +184,33 @@ def check_dependants(session: Work) -> None:
             reason = error.problems[0].message
             problems.append(Problem("in_use", f"{what} would mean nothing: {reason}", hint="change it first"))
 
-    for what, check_it, _ in _relying(session):
-        still(what, check_it)
+    for dependant in relying(session):
+        still(dependant.what, dependant.check)
     if problems:
         raise InvalidRecord(problems)
 
 
-def _relying(session: Work) -> Iterator[tuple[str, Callable[[], None], Callable[[], Expr] | None]]:
-    """Everything stored that relies on definitions: what it is, its check, and its condition if it has one."""
+def relying(session: Work) -> Iterator[Dependant]:
+    """Everything stored that relies on definitions."""
     reader = session.system_reader
     roles = {role.id: role.name for role in reader.records("role")}
     for grant in reader.records("grant"):
         where = None if grant.where is None else partial(from_json, grant.where)
-        yield f"a grant of the role {roles.get(grant.role)}", partial(_check_grant, session, grant), where
-    for segment in reader.records("segment"):
-        check_it = partial(_check_condition, session, from_json, segment.where, segment.on)
-        yield f"the segment {segment.name}", check_it, partial(from_json, segment.where)
+        yield Dependant(f"a grant of the role {roles.get(grant.role)}", partial(_check_grant, session, grant), where)
     for record_type in session.schema.types.values():
         for f in record_type.custom:
             if f.check is not None:
-                check_it = partial(_check_condition, session, parse, f.check, record_type.key)
-                yield f"the check of {record_type.key}.{f.key}", check_it, partial(parse, f.check)
-    for stage in reader.records("stage"):
-        yield f"the stage {stage.name}", partial(_check_required_fields, session, stage.required_fields), None
-    for gate in reader.records("stage_gate"):
-        where = None if gate.where is None else partial(from_json, gate.where)
-        yield f"the gate {gate.label or gate.id}", partial(_check_gate, session, gate), where
+                condition = partial(parse, f.check)
+                check_it = partial(check_condition, session, condition, record_type.key)
+                yield Dependant(f"the check of {record_type.key}.{f.key}", check_it, condition)
+    for plugin in session.crm.plugins.implementing(_DEPENDANTS):
+        yield from session.crm.plugins.gather(plugin, _DEPENDANTS, session=session)
 
 
 def _check_grant(session: Work, row: Any) -> None:
     check(Rule.from_row(row), session.schema, session.crm.actions, session.tenant_schema.segment)
 
 
-def _check_condition(session: Work, read: Callable[[Any], Expr], written: Any, type_key: str) -> None:
-    session.judge.evaluation.check(read(written), type_key)
-
-
-def _check_required_fields(session: Work, keys: Any) -> None:
-    if keys is None:
-        return
-    known = session.type_of("deal").by_key
-    if not isinstance(keys, list) or not all(isinstance(key, str) and key in known for key in keys):
-        raise InvalidRecord(
-            [Problem("unknown_field", "required_fields lists keys of fields of deals", "required_fields")]
-        )
-
-
-def _check_loss_reasons(reasons: Any) -> None:
-    if reasons is None:
-        return
-    if not isinstance(reasons, list) or not all(isinstance(reason, str) and reason.strip() for reason in reasons):
-        raise InvalidRecord(
-            "loss_reasons is a list of texts",
-            code="not_a_list_of_texts",
-            field="loss_reasons",
-            hint='such as ["price", "no budget"]',
-        )
-
-
-def _check_lived_in(session: Work, change: Change) -> None:
-    """What the deals of a stage are, and where they have been, does not change behind their backs."""
-    if change.before is None or not change.changed & {"kind", "pipeline"}:
-        return
-    reader, hint = session.system_reader, "make another stage and move them there"
-    # Who moves a deal there meanwhile is waited for, and counts.
-    lock(reader, "stage", equal_to("id", change.id), referring=True)
-    there = bool(reader.count("deal", equal_to("stage", change.id)))
-    if there and "kind" in change.changed:
-        raise InvalidRecord("there are deals in the stage", code="in_use", field="kind", hint=hint)
-    if "pipeline" in change.changed and (there or reader.count("stage_interval", equal_to("stage", change.id))):
-        raise InvalidRecord("there are or were deals in the stage", code="in_use", field="pipeline", hint=hint)
-
-
-def _check_unnamed(session: Work, change: Change) -> None:
-    """Conditions know a tag by its name: under another one they would be empty, and a deny would deny nothing."""
-    before: Any = change.before
-    if before is None or (change.kind != "delete" and fold(change.values["name"]) == fold(before.name)):
-        return
-    wanted = fold(before.name)
-    problems = [
-        Problem("in_use", f"{what} names the tag {before.name}", "name", hint="change it first")
-        for what, _, condition in _relying(session)
-        if condition is not None and any(fold(name) == wanted for name in _tags_named(lift(condition())))
-    ]
-    if problems:
-        raise InvalidRecord(problems)
-
-
-def _tags_named(lifted: Lifted) -> Iterator[str]:
-    """The names of the tags in a condition, those within others too."""
-    shapes: list[Any] = [lifted.shape]
-    while shapes:
-        shape = shapes.pop()
-        match shape:
-            case ("tag", int(index)):
-                yield lifted.values[index]
-            case tuple():
-                shapes += shape
-
-
-def _check_gate(session: Work, gate: Any) -> None:
-    if gate["where"] is not None:
-        _check_condition(session, from_json, gate["where"], "deal")
-    if gate["action"] is not None:
-        session.crm.actions.checked(gate["action"])
+def check_condition(session: Work, condition: Callable[[], Expr], type_key: str) -> None:
+    """Raises what the condition raises if it means nothing on records of the type."""
+    session.judge.evaluation.check(condition(), type_key)

@@ -1,9 +1,9 @@
 """What is said of a record that is not there for the actor, or that they may not do this with."""
 
-from crmkit.errors import Denied, InvalidRecord, NotFound
+from crmkit.errors import Denied, NotFound
 from crmkit.schema import RecordType
 
-__all__ = ["denied", "listed_tag", "missing"]
+__all__ = ["denied", "missing"]
 
 
 def missing(record_type: RecordType) -> NotFound:
@@ -16,14 +16,4 @@ def denied(action: str, record_type: RecordType) -> Denied:
     return Denied(
         f"you may not {action} this {record_type.label.lower()}",
         hint=f"needs a grant of {action} on {record_type.key} that covers it",
-    )
-
-
-def listed_tag(field: str) -> InvalidRecord:
-    """Somebody wants to write a tag that is the list of a segment's members."""
-    return InvalidRecord(
-        "that is the list of a segment and no tag",
-        code="listed_tag",
-        field=field,
-        hint="me.segments.snapshot and me.segments.refresh keep it",
     )

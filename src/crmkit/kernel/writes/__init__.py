@@ -3,7 +3,7 @@
 ::
 
     batching     Rows in blocks: what is written together
-    managed      Records that crmkit keeps itself: verbs of their own write them, the verbs of every record do not
+    managed      Records that are kept by verbs of their own: the verbs of every record do not write them
     pipeline     The write path, from values to changes: parse and authorise, in batches; ``finishing`` makes rows
                  of the changes
     references   What records refer to is there and may be read; what is deleted is not referred to

@@ -12,7 +12,7 @@ from uuid import UUID
 import attrs
 
 from crmkit.errors import Conflict, CrmkitError, Denied, InvalidRecord, InvalidValue
-from crmkit.kernel.definitions.checks import DEFINITIONS, stored
+from crmkit.kernel.definitions.checks import is_checked, stored
 from crmkit.kernel.session.refusals import denied, missing
 from crmkit.kernel.session.unit_of_work import FOLLOW_UP, Work
 from crmkit.kernel.writes.batching import BLOCK, apart, blocks, id_of
@@ -66,8 +66,8 @@ class WritePath:
     ) -> None:
         """Creates records; each row ends as created or refused."""
         record_type = self.session.type_of(type_key)
-        if type_key in DEFINITIONS:
-            rows = ((row, stored(values)) for row, values in rows)
+        if "where" in record_type.by_key:
+            rows = ((row, stored(record_type, values)) for row, values in rows)
         for block in blocks(rows, BLOCK):
             ids = iter(self.session.ids.many(len(block)))
 
@@ -92,8 +92,8 @@ class WritePath:
         ``known`` are records that were just read in full; if somebody has changed one since, its row is refused.
         """
         record_type = self.session.type_of(type_key)
-        if type_key in DEFINITIONS:
-            rows = ((row, target, stored(values)) for row, target, values in rows)  # type: ignore[misc]
+        if "where" in record_type.by_key:
+            rows = ((row, target, stored(record_type, values)) for row, target, values in rows)  # type: ignore[misc]
         for block in apart(rows, BLOCK, lambda row: row[1]):
             current = self._current(type_key, [target for _, target, _ in block], known)
 
@@ -142,7 +142,12 @@ class WritePath:
         field or conditional right is concerned.
         """
         session, record_type = self.session, self.session.type_of(type_key)
-        if session.checks(type_key) or record_type.object_key or type_key in DEFINITIONS or record_type.managed_by:
+        if (
+            session.checks(type_key)
+            or record_type.object_key
+            or record_type.managed_by
+            or is_checked(session, type_key)
+        ):
             return frozenset()
         unique = {f.key for fields in session.unique_keys(type_key) for f in fields}
         # Custom fields share the JSON column: written for all records at once it would lose the other fields in it.

@@ -10,7 +10,7 @@ from uuid import UUID
 import attrs
 
 from crmkit.errors import Conflict, CrmkitError, Duplicate, InvalidRecord, Problem, UsageError, Vetoed
-from crmkit.kernel.definitions.checks import DEFINITIONS, check_definition, check_dependants
+from crmkit.kernel.definitions.checks import check_dependants, is_checked, refused
 from crmkit.kernel.definitions.tenant_schema import SCHEMA_TYPES
 from crmkit.kernel.session.refusals import missing
 from crmkit.kernel.session.unit_of_work import FOLLOW_UP, Work
@@ -129,8 +129,8 @@ class Finishing:
     def _checked(self, record_type: RecordType, changes: list[Change], tally: Tally) -> list[Change]:
         """Definitions mean something, and the validation expressions of fields hold."""
         session = self.session
-        if record_type.key in DEFINITIONS:
-            changes = _sifted(changes, tally, lambda change: check_definition(session, change))
+        if is_checked(session, record_type.key):
+            changes = self._defined(changes, tally)
         if record_type.key == "custom_field":
             for change in changes:
                 self._vacate(change)
@@ -149,6 +149,14 @@ class Finishing:
                 raise InvalidRecord(problems)
 
         return _sifted(changes, tally, check)
+
+    def _defined(self, changes: list[Change], tally: Tally) -> list[Change]:
+        """The changes without those that would define something that means nothing."""
+        errors = refused(self.session, changes, by_hand=not (self.trusted or self.session.undoing))
+        for change in changes:
+            if change.row in errors:
+                tally.refuse(change.row, errors[change.row], _known(change))
+        return [change for change in changes if change.row not in errors]
 
     def _vacate(self, change: Change) -> None:
         """Values a field leaves behind could become another field's, or be lost unnoticed; in history they are safe."""
