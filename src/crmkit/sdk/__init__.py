@@ -6,7 +6,7 @@
     hooks/                          the hooks, one file a topic
     command, Command, Target        a use case of your own
     Change, Committed, Veto         what hooks see and say (change)
-    Create, Update, Delete          what follows from a change
+    Create, Update, Delete, Event   what follows from a change
     Refusal, Dependant, refusals    what checks say, and what relies on definitions (definitions)
     Finding                         what an examination found (finding)
     record_type, field, Record      a noun of your own
@@ -19,7 +19,7 @@
 from crmkit.errors import CrmkitError, InvalidRecord, InvalidValue, NotFound, PluginError, Problem
 from crmkit.query import F, days_ago, days_from_now, in_segment, me, my_team, my_team_and_below, now, today
 from crmkit.schema import Field, FieldType, Kind, Part, Record, Slot, field, record_type, types
-from crmkit.sdk.change import Change, Committed, Create, Delete, Update, Veto
+from crmkit.sdk.change import Change, Committed, Create, Delete, Event, Update, Veto
 from crmkit.sdk.command import Command, Target, command
 from crmkit.sdk.definitions import Dependant, Refusal, refusals
 from crmkit.sdk.finding import Finding
@@ -35,6 +35,7 @@ __all__ = [
     "CrmkitError",
     "Delete",
     "Dependant",
+    "Event",
     "F",
     "Field",
     "FieldType",

@@ -9,7 +9,7 @@ import attrs
 
 from crmkit.schema import Record
 
-__all__ = ["Change", "Committed", "Create", "Delete", "Update", "Veto"]
+__all__ = ["Change", "Committed", "Create", "Delete", "Event", "Update", "Veto"]
 
 Kind = Literal["create", "update", "delete"]
 
@@ -107,3 +107,11 @@ class Committed:
     type_key: str
     id: UUID
     changeset_id: UUID
+
+
+@attrs.frozen
+class Event:
+    """Something a committed changeset means to plugins that implement the hook of that name, and what they are told."""
+
+    hook: str
+    arguments: Mapping[str, Any]

@@ -37,6 +37,7 @@ from crmkit.features.metrics.forecasts import (
 from crmkit.features.metrics.forecasts.backtest import Snapshot
 from crmkit.features.metrics.quotas import check_quotas, quotas_by_user
 from crmkit.features.metrics.readability import covers, reads, where_readable
+from crmkit.features.metrics.selection import pipelines_seen
 from crmkit.features.metrics.sql import tallies as tables
 from crmkit.features.metrics.tallies.facts import DealFact, Spell, StageFact
 from crmkit.features.metrics.tallies.faults import Fault
@@ -46,7 +47,7 @@ from crmkit.features.metrics.tallies.ladder import Order, Reaching, ladder
 from crmkit.features.metrics.tallies.metric import Metric
 from crmkit.features.metrics.tallies.parameters import one_of
 from crmkit.features.metrics.tallies.parts import Parts
-from crmkit.kernel.collections.naming import named, pipelines_seen
+from crmkit.kernel.collections.naming import named
 from crmkit.kernel.session.unit_of_work import Work
 from crmkit.permissions import HistoryRights
 from crmkit.query import Expr

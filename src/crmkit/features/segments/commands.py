@@ -7,12 +7,12 @@ from uuid import UUID
 import attrs
 
 from crmkit.errors import InvalidQuery, InvalidRecord, InvalidValue, NotFound
+from crmkit.features.segments.events import SEGMENT_HOOK
 from crmkit.features.segments.rfm import CutPoints, rfm_expressions
 from crmkit.features.segments.tiers import close_tiers
 from crmkit.features.tags.sql import entering, leaving
 from crmkit.features.tags.tagging import unwear, wear
 from crmkit.kernel.collections.query import Query
-from crmkit.kernel.jobs.noting import MEMBERS
 from crmkit.kernel.writes.results import Raising
 from crmkit.query import Expr, F, in_segment
 from crmkit.query.json_form import to_json
@@ -103,7 +103,7 @@ class Refresh(Command[tuple[SegmentChange, ...]]):
         for segment in self._segments(me):
             kept, entered, left = _compared(me, segment)
             if entered or left:
-                me.written[MEMBERS] = None
+                me.announce(SEGMENT_HOOK)
             changes.append(SegmentChange(kept, _readable(me, kept.on, entered), _readable(me, kept.on, left)))
         return tuple(change for change in changes if change.entered or change.left)
 

@@ -2,16 +2,26 @@
 
 from collections.abc import Iterable, Sequence
 from typing import Any
+from uuid import UUID
 
 from crmkit.features.segments.collection import Segments
 from crmkit.features.segments.commands import MakeRfm, MakeTiers, Refresh, Snapshot, Watch
 from crmkit.features.segments.definitions import check_segment, segments_relying
-from crmkit.sdk.change import Change
+from crmkit.features.segments.events import segments_changed
+from crmkit.sdk.change import Change, Event
 from crmkit.sdk.command import Command
 from crmkit.sdk.definitions import Dependant, Refusal, refusals
 from crmkit.sdk.markers import hookimpl
 
-__all__ = ["crmkit_check", "crmkit_collections", "crmkit_commands", "crmkit_dependants", "listens_to", "name"]
+__all__ = [
+    "crmkit_check",
+    "crmkit_collections",
+    "crmkit_commands",
+    "crmkit_dependants",
+    "crmkit_events",
+    "listens_to",
+    "name",
+]
 
 name = "segments"
 listens_to = ("segment",)
@@ -39,3 +49,9 @@ def crmkit_check(session: Any, changes: Sequence[Change], by_hand: bool) -> Iter
 def crmkit_dependants(session: Any) -> Iterable[Dependant]:
     """Segments rely on the fields in their conditions."""
     return segments_relying(session)
+
+
+@hookimpl
+def crmkit_events(session: Any, changeset_id: UUID) -> Sequence[Event]:
+    """Who came into watched segments, and who left."""
+    return tuple(segments_changed(session, changeset_id))

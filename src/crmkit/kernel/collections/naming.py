@@ -5,7 +5,7 @@ from typing import Any
 
 from crmkit.values import fold
 
-__all__ = ["named", "pipelines_seen"]
+__all__ = ["named"]
 
 
 def named(known: Iterable[Any], wanted: Any) -> Any | None:
@@ -13,9 +13,3 @@ def named(known: Iterable[Any], wanted: Any) -> Any | None:
     meant = getattr(wanted, "id", wanted)
     text = fold(meant) if isinstance(meant, str) else None
     return next((one for one in known if meant in (one.id, str(one.id)) or text == fold(one.name)), None)
-
-
-def pipelines_seen(session: Any) -> str:
-    """A hint: the names of the pipelines the actor may see."""
-    names = sorted(pipeline.name for pipeline in session.reader.records("pipeline"))
-    return f"you may see: {', '.join(names)}" if names else "there is none that you may see"

@@ -2,22 +2,23 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
 from uuid import UUID
 
 import attrs
 
 from crmkit.errors import CrmkitError
-from crmkit.kernel.jobs.noting import HOOK, SEGMENT_HOOK, TELL, jobs_of
+from crmkit.kernel.jobs.noting import HOOK, TELL, jobs_of
 from crmkit.kernel.session.runtime import Foundation
 from crmkit.kernel.session.session import Session
 from crmkit.permissions import SYSTEM, Actor
-from crmkit.sdk.change import Committed
+from crmkit.sdk.change import Committed, Event
 from crmkit.sdk.plugins import blamed
 from crmkit.store.ledger.jobs import Job, Jobs
 from crmkit.store.ledger.tenants import Tenant
 
 __all__ = ["Delivery"]
+
+_EVENTS = "crmkit_events"
 
 
 class _Overtaken(Exception):
@@ -38,8 +39,6 @@ class Delivery:
 
     def deliver(self, changeset_id: UUID | None = None) -> int:
         """Tell what is due; returns how many deliveries succeeded. A failure is recorded and tried again later."""
-        if not (self.crm.plugins.implementing(HOOK) or self.crm.plugins.implementing(SEGMENT_HOOK)):
-            return 0
         done = 0
         while claimed := self._claimed(changeset_id):
             done += sum(map(self._tell, claimed))
@@ -81,26 +80,17 @@ class Delivery:
         if changes:
             with me.on_behalf(f"{name}.{HOOK}"):
                 plugins.ask(name, HOOK, session=me, changes=changes)
-        if name in plugins.implementing(SEGMENT_HOOK):
-            for changed in self._segments(me, job):
-                with me.on_behalf(f"{name}.{SEGMENT_HOOK}"):
-                    plugins.ask(name, SEGMENT_HOOK, session=me, **changed)
+        for event in self._events(me, job):
+            with me.on_behalf(f"{name}.{event.hook}"):
+                plugins.ask(name, event.hook, session=me, **event.arguments)
 
-    def _segments(self, me: Session, job: Job) -> Iterator[dict[str, Any]]:
-        """The watched segments whose lists the changeset changed, with who came and who left."""
-        came: dict[UUID, list[UUID]] = {}
-        left: dict[UUID, list[UUID]] = {}
-        for change in me.history(trusted=True).changes(job.subject, {"tagging"}.__contains__):
-            row: Any = change.after or change.before
-            if change.after is None:
-                left.setdefault(row.tag, []).append(row.record)
-            elif row.origin != "import":
-                came.setdefault(row.tag, []).append(row.record)
-        if came or left:
-            for segment in list(me.system_reader.records("segment")):
-                if segment.watched and segment.kind != "snapshot" and segment.roll in came.keys() | left.keys():
-                    entered, gone = (tuple(sorted(of.get(segment.roll, ()))) for of in (came, left))
-                    yield {"segment": segment, "entered": entered, "left": gone}
+    def _events(self, me: Session, job: Job) -> Iterator[Event]:
+        """What the changeset means to the plugin besides, in hooks that it implements."""
+        plugins = self.crm.plugins
+        for source in plugins.implementing(_EVENTS):
+            for event in plugins.gather(source, _EVENTS, session=me, changeset_id=job.subject):
+                if job.name in plugins.implementing(event.hook):
+                    yield event
 
     def _actor(self, plugin: str) -> Actor:
         wanted = self.crm.plugins.role(plugin)

@@ -8,14 +8,11 @@ from crmkit.store.connection.unit import Unit
 from crmkit.store.ledger.jobs import Jobs
 from crmkit.values import to_micros
 
-__all__ = ["HOOK", "MEMBERS", "SEGMENT_HOOK", "TELL", "jobs_of", "note"]
+__all__ = ["HOOK", "TELL", "jobs_of", "note"]
 
 TELL = "tell"
 """The kind of the jobs by which plugins are told; their name is the plugin's, their subject the changeset."""
 HOOK = "crmkit_after_commit"
-SEGMENT_HOOK = "crmkit_segment_changed"
-MEMBERS = "segment.members"
-"""Stands among the written types when a refresh found that the members of a segment changed."""
 _MAX_DEPTH = 8
 """Changesets that plugins cause by answering changesets that plugins caused: a longer chain is a loop and is parked."""
 
@@ -30,9 +27,11 @@ def note(work: Work, changeset_id: UUID) -> bool:
     plugins = {
         name
         for key, alike in work.written.items()
-        for name in (work.listeners(HOOK, key) if key != MEMBERS else work.crm.plugins.implementing(SEGMENT_HOOK))
+        for name in work.listeners(HOOK, key)
         if alike is None or any(work.crm.plugins.concerned(name, values) for values in alike)
-    } - {work.origin}
+    }
+    plugins |= {name for hook in work.announced for name in work.crm.plugins.implementing(hook)}
+    plugins -= {work.origin}
     if not plugins:
         return False
     parked = "parked: plugins answer each other without end" if _depth(work) > _MAX_DEPTH else None

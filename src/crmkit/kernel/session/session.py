@@ -185,6 +185,7 @@ class Session(Work):
             self.unit.commit()
             self.committed.append(stamp.changeset_id)
             self.written.clear()
+            self.announced.clear()
             self._commands.clear()
             self._undoes = None
         else:

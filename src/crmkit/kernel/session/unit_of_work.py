@@ -79,6 +79,8 @@ class Work(Memory):
         self.committed: list[UUID] = []
         self._stamp: Stamp | None = None
         self._commands: list[str] = []
+        self.announced: set[str] = set()
+        """The hooks whose plugins are to be told of the changeset besides those that listen to what it wrote."""
         self._doing = 0
         self.writes_made = 0
         """How often anything was written: by it one can tell whether a verb has."""
@@ -178,11 +180,12 @@ class Work(Memory):
 
     def remembered(self) -> Any:
         """What the session has written so far: what it goes back to when what follows is taken back."""
-        return self._stamp, set(self._bumps), dict(self.written), list(self._commands)
+        return self._stamp, set(self._bumps), dict(self.written), list(self._commands), set(self.announced)
 
     def went_back(self, to: Any) -> None:
         """What was written since (None: all of it) is undone, by crmkit or by a host: nothing kept of it holds."""
-        self._stamp, self._bumps, self.written, self._commands = to or (None, set(), {}, [])
+        nothing: Any = (None, set(), {}, [], set())
+        self._stamp, self._bumps, self.written, self._commands, self.announced = to or nothing
         self.forget()
 
     @contextmanager
@@ -247,6 +250,10 @@ class Work(Memory):
         if type_key in SCHEMA_TYPES or type_key in POLICY_TYPES:
             self._bumps.add(type_key)
             self.resolve()
+
+    def announce(self, hook: str) -> None:
+        """The plugins that implement this hook are to be told of the changeset; ``crmkit_events`` says what."""
+        self.announced.add(hook)
 
     @property
     def changeset_id(self) -> UUID | None:

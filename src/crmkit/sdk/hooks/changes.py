@@ -2,8 +2,9 @@
 
 from collections.abc import Sequence
 from typing import Any
+from uuid import UUID
 
-from crmkit.sdk.change import Change, Committed, Create, Delete, Update, Veto
+from crmkit.sdk.change import Change, Committed, Create, Delete, Event, Update, Veto
 from crmkit.sdk.markers import hookspec
 
 __all__ = ["ChangeHooks"]
@@ -42,5 +43,15 @@ class ChangeHooks:
         Fires after the commit, at least once for each changeset, in a session of its own whose actor
         is the plugin; what it writes there is kept together with the mark that it was told. Return nothing. An
         exception hurts nobody: it is recorded with the plugin's name and the changeset is told again later.
+        """
+        raise AssertionError
+
+    @hookspec
+    def crmkit_events(self, session: Any, changeset_id: UUID) -> Sequence[Event] | None:
+        """Say what a changeset means to plugins, in a hook of the plugin's own.
+
+        Fires after the commit of a changeset in which ``session.announce(hook)`` was called, before the plugins that
+        implement that hook are told. Return an Event for each call of the hook. An exception is recorded with the name
+        of the plugin that was to be told, which is told again later.
         """
         raise AssertionError
