@@ -36,8 +36,7 @@ from crmkit.features.metrics.forecasts import (
 )
 from crmkit.features.metrics.forecasts.backtest import Snapshot
 from crmkit.features.metrics.quotas import check_quotas, quotas_by_user
-from crmkit.features.metrics.readability import covers, reads, where_readable
-from crmkit.features.metrics.selection import pipelines_seen
+from crmkit.features.metrics.readability import covers, pipelines_seen, reads, where_readable
 from crmkit.features.metrics.sql import tallies as tables
 from crmkit.features.metrics.tallies.facts import DealFact, Spell, StageFact
 from crmkit.features.metrics.tallies.faults import Fault

@@ -12,7 +12,7 @@ from crmkit.query.context import Guard
 from crmkit.query.lift import EVERYTHING, Lifted
 from crmkit.store.read.reader import Reader
 
-__all__ = ["HIDDEN", "Asked", "covers", "reads", "where_readable"]
+__all__ = ["HIDDEN", "Asked", "covers", "pipelines_seen", "reads", "where_readable"]
 
 HIDDEN = "not_readable"
 """The reason under which figures count the records they leave out because a field they need may not be read there."""
@@ -138,3 +138,9 @@ class _Noting:
         elif answer != EVERYTHING:
             self.whole = False
         return answer
+
+
+def pipelines_seen(session: Any) -> str:
+    """A hint: the names of the pipelines the actor may see."""
+    names = sorted(pipeline.name for pipeline in session.reader.records("pipeline"))
+    return f"you may see: {', '.join(names)}" if names else "there is none that you may see"

@@ -6,6 +6,7 @@ from uuid import UUID
 from crmkit.errors import InvalidQuery, NotFound
 from crmkit.features.metrics import facts
 from crmkit.features.metrics.metrics import Metrics
+from crmkit.features.metrics.readability import pipelines_seen
 from crmkit.features.metrics.tallies.frame import Frame
 from crmkit.kernel.collections.naming import named
 from crmkit.kernel.session.unit_of_work import Work
@@ -18,7 +19,7 @@ from crmkit.store.read.reader import Reader
 from crmkit.values.rates import Policy, Rates
 from crmkit.values.text import shown
 
-__all__ = ["metrics_of", "pipelines_seen"]
+__all__ = ["metrics_of"]
 
 
 def metrics_of(
@@ -78,9 +79,3 @@ def _chosen(session: Work, known: list[Any], wanted: Any) -> list[Any]:
         return found
     told = f"there is no pipeline {wanted!s:.80}"
     raise NotFound(told, code="unknown_pipeline", field="pipeline", hint=pipelines_seen(session))
-
-
-def pipelines_seen(session: Any) -> str:
-    """A hint: the names of the pipelines the actor may see."""
-    names = sorted(pipeline.name for pipeline in session.reader.records("pipeline"))
-    return f"you may see: {', '.join(names)}" if names else "there is none that you may see"
