@@ -11,7 +11,7 @@ from crmkit.kernel.session import runtime
 from crmkit.store.sql.plans import Plan, Shelf
 from crmkit.store.sql.statement import Statement
 
-_MOST = 20_000
+_MOST = 4_000
 _SHARED: dict[Hashable, Any] = {}
 
 
