@@ -617,3 +617,26 @@ def test_what_was_brought_back_and_taken_back_again_comes_back(crm: CRM) -> None
         me.accounts.delete(account.id)
     with crm.session(ADMIN) as me:
         assert [entry.problems[0].code for entry in me.undo(changesets[0]).refused] == ["not_last"]
+
+
+def test_what_a_session_keeps_of_stages_follows_what_is_written(crm: CRM) -> None:
+    """By the session itself, by others between its units of work, and whatever is taken back."""
+    with crm.session(ADMIN) as me:
+        deal = me.deals.create(name="Rollout")
+        proposal = me.stages.one(name="proposal")
+        me.stages.update(proposal, active=False)
+        with pytest.raises(Vetoed) as refused:
+            me.deals.move(deal, to="proposal")
+        assert problem(refused)[0] == "inactive"
+        me.stages.update(proposal.id, active=True)
+        me.stages.update_many([(proposal.id, {"active": False})], dry_run=True)
+        deal = me.deals.move(deal, to="proposal")
+        new = me.stages.create(pipeline=proposal.pipeline, name="签约", position=50, kind="won")
+        assert me.deals.move(deal, to="签约").stage == new.id
+        me.commit()
+        with crm.session(ADMIN) as other:
+            other.stages.update(other.stages.one(name="new"), name="renamed", active=False)
+        with pytest.raises(NotFound):
+            me.deals.move(deal.id, to="new")
+        with pytest.raises(Vetoed):
+            me.deals.move(deal.id, to="renamed")

@@ -16,7 +16,7 @@ def crmkit_before_change(session: Any, changes: tuple[Change, ...]) -> list[Veto
     """Refuses a deal in a stage whose required fields it lacks."""
     demands = {
         stage.id: (stage.name, tuple(stage.required_fields))
-        for stage in session.system_reader.records("stage")
+        for stage in session.configuration("stage")
         if stage.required_fields
     }
     if not demands:

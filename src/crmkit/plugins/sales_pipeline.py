@@ -42,8 +42,8 @@ class _House:
         self.today = session.today
         self.undoing: bool = session.undoing
         self.now: datetime = session.crm.clock.now()
-        self.pipelines = {pipeline.id: pipeline for pipeline in session.system_reader.records("pipeline")}
-        self.stages = {stage.id: stage for stage in session.system_reader.records("stage")}
+        self.pipelines = {pipeline.id: pipeline for pipeline in session.configuration("pipeline")}
+        self.stages = {stage.id: stage for stage in session.configuration("stage")}
         self.first: dict[Any, Any] = {}
         for stage in sorted(self.stages.values(), key=lambda s: (s.pipeline, s.position)):
             if stage.active:

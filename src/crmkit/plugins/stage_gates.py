@@ -18,10 +18,10 @@ def crmkit_before_change(session: Any, changes: tuple[Change, ...]) -> list[Veto
     if not moved:
         return None
     gates: dict[Any, list[Any]] = {}
-    for gate in session.system_reader.records("stage_gate"):
+    for gate in session.configuration("stage_gate"):
         gates.setdefault(gate.to_stage, []).append(gate)
     # What was undone goes back the way it came, wherever the pipeline leads.
-    pipelines = () if session.undoing else session.system_reader.records("pipeline")
+    pipelines = () if session.undoing else session.configuration("pipeline")
     strict = {pipeline.id for pipeline in pipelines if pipeline.strict}
     if not gates and not strict:
         return None

@@ -67,7 +67,7 @@ class Product(Record):
     active: bool = field(Boolean(), default=True)
 
 
-@record_type("pipeline", plural="pipelines", title="name")
+@record_type("pipeline", plural="pipelines", title="name", cached=True)
 class Pipeline(Record):
     """A way of selling: an ordered list of stages.
 
@@ -80,7 +80,7 @@ class Pipeline(Record):
     strict: bool = field(Boolean(), default=False)
 
 
-@record_type("stage", plural="stages", title="name", sort="position", unique=(("pipeline", "name"),))
+@record_type("stage", plural="stages", title="name", sort="position", unique=(("pipeline", "name"),), cached=True)
 class Stage(Record):
     """A step of a pipeline. Its kind, never its name or probability, says whether a deal there is open, won or lost.
 
@@ -99,7 +99,7 @@ class Stage(Record):
     active: bool = field(Boolean(), default=True)
 
 
-@record_type("stage_gate", plural="stage_gates", title="label", sort="label", link=True)
+@record_type("stage_gate", plural="stage_gates", title="label", sort="label", link=True, cached=True)
 class StageGate(Record):
     """What it takes to go to a stage: from one stage, or, without ``from_stage``, from anywhere and by being created.
 

@@ -198,6 +198,7 @@ def record_type(
     exclusive: tuple[str, str] | None = None,
     tracks: str | None = None,
     managed_by: str | None = None,
+    cached: bool = False,
 ) -> Callable[[type[R]], type[R]]:
     """Declare a record class as a record type.
 
@@ -210,7 +211,8 @@ def record_type(
     may say what holds of all parts of one whole: ``adds_up=("share", 100)``, ``exclusive=("tag", "group")`` (of the
     records that ``tag`` leads to no two have the same ``group``), or ``tracks="stage"`` (they tell which values the
     whole's ``stage`` had, and are taken back with it). ``managed_by`` tells which verbs write the records: no
-    others do. Raises InvalidDefinition.
+    others do. ``cached`` is for small types that are needed with many writes, such as stages: a session keeps their
+    records (``session.configuration(key)``). Raises InvalidDefinition.
     """
 
     def declare(cls: type[R]) -> type[R]:
@@ -235,6 +237,7 @@ def record_type(
             exclusive=exclusive,
             tracks=tracks,
             managed_by=managed_by,
+            cached=cached,
         )
         return declared
 

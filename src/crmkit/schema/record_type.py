@@ -47,7 +47,8 @@ class RecordType:
     ``together`` are fields that change together or not at all. A part may say of the parts of one whole that the values
     of a field add up (``adds_up``: field and sum), or that they exclude each other (``exclusive``: a reference, and the
     field of what it leads to that must differ); or that they track a field of the whole (``tracks``): there is a part
-    for each value it had. Records that are ``managed_by`` certain verbs are written by no others.
+    for each value it had. Records that are ``managed_by`` certain verbs are written by no others. A
+    ``cached`` type is small and needed with many writes: a session keeps its records.
 
     ``object_key`` is None for types with a table of their own; custom objects share one table and are told apart by it.
     """
@@ -70,6 +71,7 @@ class RecordType:
     exclusive: tuple[str, str] | None = None
     tracks: str | None = None
     managed_by: str | None = None
+    cached: bool = False
 
     def __attrs_post_init__(self) -> None:
         checked_key(self.key, "record type")

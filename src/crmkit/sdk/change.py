@@ -84,11 +84,12 @@ class Create:
 
 @attrs.frozen
 class Update:
-    """A record that is to get other values with a change."""
+    """A record that is to get other values with a change; ``before`` is the record in full, if it was just read."""
 
     type_key: str
     id: UUID
     values: Mapping[str, Any]
+    before: Record | None = None
 
 
 @attrs.frozen

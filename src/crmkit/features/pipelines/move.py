@@ -72,7 +72,7 @@ class MoveDeal(Command[Deal]):
 def _stage(me: Any, pipeline: UUID | None, to: Stage | UUID | str) -> UUID:
     if pipeline is None:
         raise InvalidRecord("the deal is in no pipeline", code="no_pipeline", field="pipeline")
-    stages = list(me.system_reader.referring("stage", "pipeline", [pipeline]))
+    stages = [stage for stage in me.configuration("stage") if stage.pipeline == pipeline]
     found = named(stages, to)
     if found is not None:
         return found.id  # type: ignore[no-any-return]

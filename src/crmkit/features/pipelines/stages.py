@@ -32,7 +32,8 @@ def intervals_of(session: Any, changes: Sequence[Change]) -> list[Create | Updat
         if decided:
             _check_stage(change, stage)
         step = follow(known.get(change.id, ()), change.values["stage"], change.values["stage_since"])
-        changed += (Update("stage_interval", interval, values) for interval, values in step.changed)
+        stays = {stay.id: stay for stay in known.get(change.id, ())}
+        changed += (Update("stage_interval", i, values, stays[i]) for i, values in step.changed)
         if step.begins:
             begun.append(Create("stage_interval", _begun(session, change, stage)))
     return changed + begun
@@ -50,8 +51,10 @@ def _intervals(session: Work, deals: Sequence[UUID]) -> dict[UUID, list[Any]]:
     return found
 
 
-def _stages(session: Work, ids: Iterable[UUID]) -> dict[UUID, Any]:
-    return {stage.id: stage for stage in session.system_reader.by_ids("stage", sorted(ids))}
+def _stages(session: Any, ids: Iterable[UUID]) -> dict[UUID, Any]:
+    """The stages as they are now: where others may have changed them meanwhile, read after deals refer to them."""
+    found = session.configuration("stage") if session.alone else session.system_reader.by_ids("stage", sorted(ids))
+    return {stage.id: stage for stage in found}
 
 
 def _check_stage(change: Change, stage: Any) -> None:

@@ -30,7 +30,7 @@ from crmkit.values import local_date, to_micros, zone
 __all__ = ["Memory"]
 
 _OF_DEFINITIONS = ("tenant_schema", "policy", "parsers", "forms")
-_OF_RECORDS = ("view", "reader", "system_reader", "judge")
+_OF_RECORDS = ("view", "reader", "system_reader", "judge", "kept")
 
 
 class Memory:
@@ -130,11 +130,33 @@ class Memory:
             return load()
         return self.crm.shelf.get(("forms", self.tenant.id, self.state.schema_version, self.as_of), load)
 
-    @property
+    @cached_property
     def changesets(self) -> Changesets:
         """The changesets of the tenant."""
         crm = self.crm
         return Changesets(crm.database, crm.shelf, crm.tables, crm.codec, self.tenant.id)
+
+    # --------------------------------------------------------------------------------------------------- configuration
+
+    @cached_property
+    def kept(self) -> dict[str, tuple[bool, tuple[Any, ...]]]:
+        """The records of cached types by type, and whether the unit of work was writing when they were read."""
+        return {}
+
+    def configuration(self, type_key: str) -> tuple[Any, ...]:
+        """All records of a ``cached`` type, without regard to rights, read once for as long as they cannot change: what
+        was read before the unit of work began to write is read again.
+        """
+        writing = self.unit.writing
+        held = self.kept.get(type_key)
+        if held is None or held[0] is not writing:
+            held = self.kept[type_key] = writing, tuple(self.system_reader.records(type_key))
+        return held[1]
+
+    @property
+    def alone(self) -> bool:
+        """Whether nobody else can write before this unit of work ends: on SQLite, once it writes."""
+        return self.unit.writing and self.crm.database.dialect == "sqlite"
 
     # ------------------------------------------------------------------------------------------------------- the moment
 

@@ -22,7 +22,7 @@ from crmkit.kernel.session.runtime import Foundation
 from crmkit.kernel.writes.results import BulkResult, Tally
 from crmkit.permissions import Actor, FieldRights, HistoryRights
 from crmkit.query.json_form import from_json
-from crmkit.query.lift import Lifted, lift
+from crmkit.query.lift import EVERYTHING, Lifted, lift
 from crmkit.query.text import parse
 from crmkit.schema import Field, RecordType
 from crmkit.schema.types import Reference
@@ -244,6 +244,7 @@ class Work(Memory):
     def wrote(self, type_key: str, alike: Iterable[Mapping[str, Any]] | None = None) -> None:
         """Records of the type were written, many ``alike`` or each by itself: forget what may no longer be true."""
         self.writes_made += 1
+        self.kept.pop(type_key, None)
         self.judge.forget()
         before = self.written.get(type_key, ())
         self.written[type_key] = None if alike is None or before is None else (*before, *alike)
@@ -384,9 +385,12 @@ class Work(Memory):
         return found
 
     def _sees_changes(self, changeset: Changeset) -> bool:
-        """Whether the actor may see anything of what a changeset changed: the system may, without looking."""
-        if self.policy.unlimited:
-            return bool(changeset.types)
+        """Whether the actor may see anything of what a changeset changed; whoever may see all of a type that it touched
+        does, without looking.
+        """
+        seen = self.history().versions.view.guard
+        if any(seen.rows(key) == EVERYTHING for key in changeset.types if key in self.schema.types):
+            return True
         return any(True for _ in self.history().changes(changeset.id))
 
     def find(self, record_id: UUID | str) -> RecordType:

@@ -54,6 +54,10 @@ class WritePath:
         ),
     )
 
+    def knows(self, type_key: str, ids: Iterable[UUID]) -> None:
+        """These records are there, and need not be looked up when others refer to them."""
+        self._finishing.knows(type_key, ids)
+
     # ------------------------------------------------------------------------------------------------------- verbs
 
     def create(

@@ -21,7 +21,7 @@ from crmkit.kernel.writes.unique_keys import Holders
 from crmkit.query.lift import lift
 from crmkit.query.text import parse
 from crmkit.schema import Record, RecordType
-from crmkit.schema.types import Json
+from crmkit.schema.types import Json, Reference
 from crmkit.sdk.change import Change, Create, Update, Veto
 from crmkit.store.write.writer import NewRow
 
@@ -32,8 +32,16 @@ class FollowUp(Protocol):
     """What changes bring about besides: written by the same road, on the house's account."""
 
     def create(self, type_key: str, rows: Iterable[tuple[int, Mapping[str, Any]]], tally: Tally) -> None: ...
-    def update(self, type_key: str, rows: Iterable[tuple[int, Any, Mapping[str, Any]]], tally: Tally) -> None: ...
+    def update(
+        self,
+        type_key: str,
+        rows: Iterable[tuple[int, Any, Mapping[str, Any]]],
+        tally: Tally,
+        *,
+        known: Mapping[UUID, Any],
+    ) -> None: ...
     def delete(self, type_key: str, rows: Iterable[tuple[int, Any]], tally: Tally) -> None: ...
+    def knows(self, type_key: str, ids: Iterable[UUID]) -> None: ...
     def change(
         self, type_key: str, rows: Sequence[tuple[UUID, int, Mapping[str, Any]]], keys: frozenset[str]
     ) -> None: ...
@@ -84,10 +92,13 @@ class Finishing:
             answers: Sequence[Any] = self.session.follow_ups(name, changes)
             for (kind, type_key), found in groupby(answers, key=lambda answer: (type(answer), answer.type_key)):
                 writes, rows = self.follow_up(), list(enumerate(found))
+                writes.knows(record_type.key, (change.id for change in changes))
                 if kind is Create:
                     writes.create(type_key, [(i, answer.values) for i, answer in rows], Raising())
                 elif kind is Update:
-                    writes.update(type_key, [(i, answer.id, answer.values) for i, answer in rows], Raising())
+                    known = {answer.before.id: answer.before for _, answer in rows if answer.before is not None}
+                    updates = [(i, answer.id, answer.values) for i, answer in rows]
+                    writes.update(type_key, updates, Raising(), known=known)
                 else:
                     writes.delete(type_key, [(i, answer.id) for i, answer in rows], Raising())
 
@@ -174,14 +185,30 @@ class Finishing:
     def _chosen(self, record_type: RecordType, changes: list[Change], tally: Tally) -> list[Change]:
         """What somebody refers to exists and may be read; before plugins can say anything about it."""
         reader = self.session.system_reader if self.trusted else self.session.reader
+        self._keep_in_mind(record_type, self._found[0], trusted=self.trusted)
         check = existence_check(reader, record_type, changes, self._found[0], chosen=True, at_once=self.at_once)
         return changes if check is None else _sifted(changes, tally, check)
+
+    def knows(self, type_key: str, ids: Iterable[UUID]) -> None:
+        """These records are there: they were written just now."""
+        there = list(ids)
+        for found in self._found:
+            found.of(type_key).update(there)
+
+    def _keep_in_mind(self, record_type: RecordType, found: Found, *, trusted: bool) -> None:
+        """Records of cached types are known to be there, where whoever writes may read all of them."""
+        session = self.session
+        for f in record_type.declared:
+            to = f.type.to if isinstance(f.type, Reference) else "*"
+            if to != "*" and session.type_of(to).cached and (trusted or session.judge.certain(to, "read")):
+                found.of(to).update(record.id for record in session.configuration(to))
 
     def _referring(self, record_type: RecordType, changes: list[Change], tally: Tally) -> list[Change]:
         """What plugins refer to exists; what is deleted is not referred to, and its links go with it."""
         if changes[0].kind == "delete":
             return self._unreferenced(record_type, changes, tally)
         reader = self.session.system_reader
+        self._keep_in_mind(record_type, self._found[1], trusted=True)
         check = existence_check(reader, record_type, changes, self._found[1], chosen=False, at_once=self.at_once)
         return changes if check is None else _sifted(changes, tally, check)
 

@@ -87,6 +87,8 @@ class Changesets:
     tables: Tables
     codec: Codec
     tenant_id: int
+    _touching: dict[UUID, frozenset[str]] = attrs.field(init=False, factory=dict, eq=False, repr=False)
+    """By changeset: the declared types of which it touched records, which never change."""
 
     def add(self, unit: Unit, changeset: Changeset, state: TenantState) -> bool:
         """Records a changeset if schema and rights are still those of the state, and holds them; False if not.
@@ -189,13 +191,17 @@ class Changesets:
 
     def _types(self, unit: Unit, changeset_id: UUID) -> frozenset[str] | None:
         """The declared types of which the changeset touched records; None while its unit of work is under way."""
+        if (known := self._touching.get(changeset_id)) is not None:
+            return known
         table = self.tables.system.changeset
         found = self._read(unit, "get", lambda: table.c["id"] == bindparam("id"), id=self.codec.id_in(changeset_id))
         if not found:
             return None
         types, declared = frozenset(found[0].types), frozenset(t.key for t in self.tables.declared)
         # Custom objects lie in the table of one declared type.
-        return types & declared if types <= declared else (types & declared) | {BASE_OBJECT}
+        touched = types if types <= declared else (types & declared) | {BASE_OBJECT}
+        self._touching[changeset_id] = touched
+        return touched
 
     def endings(self, unit: Unit, record_type: RecordType, record_id: UUID) -> dict[int, UUID]:
         """Which changeset ended each version of a record that is no longer current."""
