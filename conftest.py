@@ -18,13 +18,17 @@ CASES = 20
 """A law of weight 1 tries so many cases, and ``--long TIMES`` so many times TIMES."""
 
 
+SAID_AGAIN = ("tests/app/", "tests/cli/", "tests/segments/")
+"""Folders whose tests are about what crmkit does, and not a database: the long form has them on PostgreSQL."""
+
+
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--long",
         type=int,
         default=0,
         metavar="TIMES",
-        help="run the long forms only: each law with TIMES as many cases, and what is marked `long`",
+        help="run what the short form leaves out, and each law with TIMES as many cases",
     )
 
 
@@ -58,11 +62,18 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def is_short_form(item: pytest.Item) -> bool:
-    return item.get_closest_marker("long") is None
+    return item.get_closest_marker("long") is None and not is_said_again(item)
 
 
 def is_long_form(item: pytest.Item) -> bool:
-    return any(item.get_closest_marker(mark) is not None for mark in ("long", "law"))
+    return is_said_again(item) or any(item.get_closest_marker(mark) is not None for mark in ("long", "law"))
+
+
+def is_said_again(item: pytest.Item) -> bool:
+    """Whether a test says of PostgreSQL what it says of SQLite, where the database is not the point."""
+    case = getattr(item, "callspec", None)
+    on = () if case is None else case.params.values()
+    return item.nodeid.startswith(SAID_AGAIN) and any(value == "postgresql" for value in on)
 
 
 # -------------------------------------------------------------------------------------------------------------- workers

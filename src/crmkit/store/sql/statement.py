@@ -1,6 +1,7 @@
 """A statement that was checked and compiled once, to be sent many times as plain driver SQL."""
 
 from collections.abc import Callable, Mapping
+from functools import cache
 from typing import Any
 
 import attrs
@@ -59,8 +60,10 @@ class Statement:
         return self.names.index(name) if name in self.names else None
 
 
+@cache
 def compile_dialect(name: str) -> Dialect:
     """A dialect that renders positional parameters, the same for every engine. Raises UsageError."""
+    # One for all databases: it remembers which names need quotes, a tenth of the time it takes to compile.
     if name == "sqlite":
         from sqlalchemy.dialects.sqlite import pysqlite
 
