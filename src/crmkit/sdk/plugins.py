@@ -79,7 +79,7 @@ class Plugins:
         return tuple(
             impl.plugin_name
             for impl in self._implementations(hook)
-            if type_key in getattr(impl.plugin, "listens_to", (type_key,))
+            if type_key in _listens_to(impl.plugin, hook, type_key)
         )
 
     def concerned(self, name: str, values: Mapping[str, Any]) -> bool:
@@ -127,6 +127,12 @@ class Plugins:
             except Exception as error:
                 raise blamed(impl.plugin_name, hook, error) from error
             yield impl.plugin_name, answer
+
+
+def _listens_to(plugin: object, hook: str, type_key: str) -> Iterable[str]:
+    """The record types to which a plugin listens with a hook."""
+    types: Iterable[str] | Mapping[str, Iterable[str]] = getattr(plugin, "listens_to", (type_key,))
+    return types.get(hook, ()) if isinstance(types, Mapping) else types
 
 
 def blamed(plugin: str, hook: str, error: Exception) -> PluginError:

@@ -30,7 +30,7 @@ __all__ = [
 ]
 
 name = "pipelines"
-listens_to = ("deal", "pipeline", "stage", "stage_gate")
+listens_to = {"crmkit_follow_up": ("deal",), "crmkit_check": ("pipeline", "stage", "stage_gate")}
 
 _WHOLE = Decimal(100)
 _MOVING = frozenset({"stage", "stage_since"})
@@ -46,7 +46,7 @@ def crmkit_collections() -> Iterable[tuple[str, type[Any]]]:
 def crmkit_follow_up(session: Any, changes: Sequence[Change]) -> Sequence[Create | Update] | None:
     """A deal leaves an interval behind for each stay in a stage."""
     # An undo takes the intervals back as it finds them.
-    return None if session.undoing or changes[0].type_key != "deal" else intervals_of(session, changes)
+    return None if session.undoing else intervals_of(session, changes)
 
 
 def concerned(values: Mapping[str, Any]) -> bool:

@@ -10,7 +10,7 @@ from uuid import UUID
 
 import attrs
 
-from crmkit.errors import CrmkitError, InvalidQuery
+from crmkit.errors import CrmkitError, Denied, InvalidQuery
 from crmkit.kernel.collections.reading import Reading
 from crmkit.kernel.definitions.checks import stored
 from crmkit.kernel.session.access import StoredWorld
@@ -214,10 +214,15 @@ class Query(Generic[T]):
             named["type_key"] = key
         whole = command(self, *arguments, **named)
         verb = command.name.partition(".")[2]
-        session.permit(whole)
         with session.bulk(f"{key}.{verb}_where", stop=stop, dry_run=dry_run) as tally:
-            if not whole.run_many(session, self._chosen(), tally):
-                self._one_by_one(command, arguments, named, tally)
+            try:
+                session.permit(whole)
+            except Denied as error:
+                for row, record in enumerate(self):
+                    tally.refuse(row, error, record.id)
+            else:
+                if not whole.run_many(session, self._chosen(), tally):
+                    self._one_by_one(command, arguments, named, tally)
             if progress is not None:
                 progress(len(tally.rows))
         return session.result(tally, dry_run)
