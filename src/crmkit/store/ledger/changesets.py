@@ -233,7 +233,8 @@ class Changesets:
         for row in rows:
             by_id.setdefault(row[0], []).append(row)
         id_out = self.codec.id_out
-        for raw, versions in by_id.items():
+        # The database gives rows in the order in which they happen to lie there.
+        for raw, versions in sorted(by_id.items(), key=lambda item: item[0]):
             for stretch in _stretches(versions):
                 (_, kind, first, made, _), (_, _, last, _, superseded) = stretch[0], stretch[-1]
                 if not (made and superseded):
