@@ -221,7 +221,7 @@ def test_totals_without_groups_are_one_group_of_all_records(crm: CRM) -> None:
         assert me.deals.totals(sums=F.amount) == [Group((), 4, ((Money(12, "EUR"), Money(1, "USD")),))]
 
 
-@pytest.mark.parametrize("blank", [None, "", "  ", "\t", "\u200b", "\ufeff \u00ad"])
+@pytest.mark.parametrize("blank", [None, "", "  ", "\t", "\u200b", "\ufeff \u00ad", "\u3164\ufe0f", "\u2800"])
 def test_rows_without_a_key_are_not_one_record(crm: CRM, blank: str | None) -> None:
     with crm.session(ADMIN) as me:
         me.fields.add("account", "ext", Text())
@@ -230,12 +230,14 @@ def test_rows_without_a_key_are_not_one_record(crm: CRM, blank: str | None) -> N
         result = me.accounts.upsert_many(rows, by="ext")
         assert [outcome.status for outcome in result.outcomes] == ["refused", "created", "refused"]
         assert {(p.code, p.field, p.row) for o in result.refused for p in o.problems} == {
-            ("no_key", "ext", 0),
-            ("no_key", "ext", 2),
+            ("blank_key", "ext", 0),
+            ("blank_key", "ext", 2),
         }
-        with pytest.raises(InvalidQuery) as refused:
+        with pytest.raises(InvalidRecord) as refused:
             me.accounts.upsert(name="D", ext=blank, by=("name", "ext"))
-        assert refused.value.problems[0].code == "no_key"
+        problem = refused.value.problems[0]
+        assert (problem.code, problem.field) == ("blank_key", "ext")
+        assert problem.hint is not None
         assert sorted(account.name for account in me.accounts) == ["B", "There before"]
 
 

@@ -15,6 +15,12 @@ _SHOWN = 40
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _UNSEEN = frozenset({"Cc", "Cf", "Zl", "Zp", "Zs"})
 """The general categories of characters that leave no mark: controls, formats, separators."""
+_UNSEEN_TOO = frozenset(
+    map(chr, (0x34F, 0x115F, 0x1160, 0x17B4, 0x17B5, 0x2065, 0x2800, 0x3164, 0xFFA0, *range(0x180B, 0x1810)))
+) | frozenset(map(chr, (*range(0xFE00, 0xFE10), *range(0xFFF0, 0xFFF9), *range(0xE0000, 0xE1000))))
+"""Others of no such category: what Unicode calls Default_Ignorable_Code_Point (fillers, selectors), and the Braille
+cell without dots.
+"""
 
 
 def clean_text(value: object, *, max_length: int | None = None, multiline: bool = False) -> str:
@@ -68,7 +74,7 @@ def _clean_slowly(value: object, max_length: int | None, multiline: bool) -> str
 
 def is_blank(text: str) -> bool:
     """Whether nothing of a text can be seen: it is empty, or has spaces, controls and invisible characters only."""
-    return text.isspace() or all(unicodedata.category(character) in _UNSEEN for character in text)
+    return text.isspace() or all(unicodedata.category(c) in _UNSEEN or c in _UNSEEN_TOO for c in text)
 
 
 def hides_digits(text: str) -> bool:

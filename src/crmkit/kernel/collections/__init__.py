@@ -8,6 +8,5 @@
     query       A query: conditions, order and limit on the records of one type; nothing is sent until it is asked
                 for its records
     reading     A list that is being read while its session writes: it goes on with the records it began with
-    upserting   Finding the record that an upsert means, so that two who look for the same key at once do not both
-                make it
+    upserting   Upserts: the record that has a key is updated, and where there is none it is created
 """

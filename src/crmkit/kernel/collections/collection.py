@@ -8,13 +8,13 @@ from uuid import UUID
 
 import attrs
 
-from crmkit.errors import CrmkitError, InvalidQuery, InvalidRecord, NotFound, UsageError
+from crmkit.errors import InvalidQuery, InvalidRecord, NotFound, UsageError
 from crmkit.features.tags.history import TagEvent
 from crmkit.kernel.collections.query import Query
-from crmkit.kernel.collections.upserting import matching
+from crmkit.kernel.collections.upserting import Upserts
 from crmkit.kernel.session.refusals import missing
 from crmkit.kernel.session.unit_of_work import Work
-from crmkit.kernel.writes.batching import BLOCK
+from crmkit.kernel.writes.batching import BLOCK, blocks
 from crmkit.kernel.writes.pipeline import WritePath
 from crmkit.kernel.writes.results import BulkResult, Raising, Tally
 from crmkit.query import Expr
@@ -120,13 +120,12 @@ class Collection(Generic[T]):
             self._writes.delete(self.type.key, [(0, target)], Raising())
 
     def upsert(self, values: Mapping[str, Any] | None = None, /, *, by: str | tuple[str, ...], **fields: Any) -> T:
-        """The record with the same value in ``by`` updated, or a new one. Raises InvalidQuery if several have it.
+        """The record with the same value in ``by`` updated, or a new one.
 
         Two sessions that upsert by the same value at once make one record: the second waits for the first, and updates.
+        Raises InvalidQuery if several records have it (``several``), InvalidRecord if the row does not (``blank_key``).
         """
-        given = _given(values, fields)
-        found = matching(self.session, self.type, given, _names(by), "python")
-        return self.create(given) if found is None else self.update(found, given)
+        return Upserts(self.session, self.type, _names(by)).one(_given(values, fields))  # type: ignore[no-any-return]
 
     @property
     def _writes(self) -> WritePath:
@@ -198,20 +197,14 @@ class Collection(Generic[T]):
         progress: Callable[[int], None] | None = None,
     ) -> BulkResult:
         """Many upserts, written one by one in the order of the rows, so that a later row finds what an earlier one
-        made. See create_many.
+        made; rows without a key are refused (``blank_key``). See create_many.
         """
         with self.session.bulk(f"{self.type.key}.upsert_many", stop=stop, dry_run=dry_run) as tally:
-            names, form = _names(by), _form(form)
-            for i, given in _told(_numbered(rows), progress):
-                try:
-                    found = matching(self.session, self.type, given, names, form)
-                except CrmkitError as error:
-                    tally.refuse(i, error)
-                    continue
-                if found is None:
-                    self._writes.create(self.type.key, [(i, given)], tally, form)
-                else:
-                    self._writes.update(self.type.key, [(i, found, given)], tally, form)
+            upserts = Upserts(self.session, self.type, _names(by), _form(form))
+            for block in blocks(_numbered(rows), BLOCK):
+                upserts.many(block, tally)
+                if progress is not None:
+                    progress(len(block))
         return self.session.result(tally, dry_run)
 
     # ------------------------------------------------------------------------------------------------------- commands
@@ -275,19 +268,6 @@ def _numbered(rows: Any) -> Iterator[tuple[int, Any]]:
         if hasattr(type(rows), "__iter__"):  # its own failing, and not that it is none
             raise
         raise UsageError(f"{shown(rows)} is no list of rows", code="not_rows", hint="any iterable") from error
-
-
-def _told(rows: Iterable[tuple[int, Any]], progress: Callable[[int], None] | None) -> Iterator[tuple[int, Any]]:
-    """The rows; of each block of them it is told when they are done, which they are when the next is asked for."""
-    done = 0
-    for row in rows:
-        yield row
-        done += 1
-        if progress is not None and done == BLOCK:
-            progress(done)
-            done = 0
-    if progress is not None and done:
-        progress(done)
 
 
 def _pair(row: Any) -> tuple[Any, Any]:

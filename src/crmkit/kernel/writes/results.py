@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterator
-from typing import Literal
+from typing import Any, Literal
 from uuid import UUID
 
 import attrs
@@ -94,6 +94,17 @@ class Tally:
             raise BulkStopped(problems) from error
         self.rows.append((row, "refused", record_id))
         self.problems[row] = problems
+
+    def mark(self) -> Any:
+        """Where the tally stands; see ``back_to``."""
+        return len(self.rows), self.last
+
+    def back_to(self, mark: Any) -> None:
+        """Forget what became of rows since then: what was done is undone."""
+        number, self.last = mark
+        for row, _, _ in self.rows[number:]:
+            self.problems.pop(row, None)
+        del self.rows[number:]
 
     def hold(self, row: int, error: CrmkitError, record_id: UUID) -> None:
         """The row is refused unless other rows change that."""
