@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, settings
 from sybil import Sybil
 from sybil.parsers.markdown import PythonCodeBlockParser, SkipParser
 
-from tests.parcels import InParcels
+from tests.parcels import InParcels, longest_first
 
 # ---------------------------------------------------------------------------------------------------------------- sizes
 
@@ -57,6 +57,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     wanted = is_long_form if config.getoption("long") else is_short_form
     left_out = [item for item in items if not wanted(item)]
     items[:] = [item for item in items if wanted(item)]
+    longest_first(items)
     if left_out:
         config.hook.pytest_deselected(items=left_out)
 

@@ -20,9 +20,18 @@ SHARING = (
     (re.compile(r"tests/cli/test_demo_.*\bpostgresql\b.*"), "the demo on PostgreSQL"),
     (re.compile(r"tests/cli/test_demo_.*"), "the demo"),
     (re.compile(r"(tests/integration/test_(?:kill|savepoints)\.py)::.*\[(sqlite|postgresql)\b.*"), r"\1 \2"),
-    (re.compile(r"tests/integration/test_histories\.py(?=::)"), r"\g<0>"),
+    # Each of these takes as long as a parcel of others.
+    (re.compile(r"tests/(integration/test_histories|integration/test_values|equality/test_\w+)\.py::.*"), r"\g<0>"),
 )
 """Which tests stay in one worker, and a name for them."""
+
+FIRST = re.compile(r"tests/(equality|integration/test_(histories|kill|savepoints|values|tenants|bulk)|cli/test_demo_)")
+"""What takes longest begins first, so that no worker is left alone with it."""
+
+
+def longest_first(tests: list[Any]) -> None:
+    """Sorts tests in the order in which workers are to take them."""
+    tests.sort(key=lambda test: FIRST.match(test.nodeid) is None)
 
 
 def parcels(ids: Iterable[str]) -> dict[str, str]:
@@ -40,9 +49,10 @@ def parcels(ids: Iterable[str]) -> dict[str, str]:
 
 
 class InParcels(LoadScopeScheduling):
-    """Gives a worker the next parcel when it has done its own, the largest first."""
+    """Gives a worker the next parcel when it has done its own, in the order of the tests."""
 
     def __init__(self, config: Any, log: Any) -> None:
+        config.option.loadscopereorder = False
         super().__init__(config, log)
         self._parcels: dict[str, str] = {}
 

@@ -48,7 +48,7 @@ def compare(written: StoredWorld, world: DictWorld, policy: Policy, oracle: Orac
 
 @pytest.mark.law
 @pytest.mark.timeout(900)
-@settings(max_examples=settings().max_examples * 4)
+@settings(max_examples=settings().max_examples * 2)
 @given(worlds(grants_at_least=2))
 def test_sql_shows_each_actor_what_the_oracle_allows(world_databases: list[WorldDatabase], case: Case) -> None:
     """Rows by scope, share and deny, fields by grant, on both databases."""

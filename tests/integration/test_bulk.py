@@ -123,6 +123,7 @@ def test_every_bulk_verb_streams_tells_its_progress_and_makes_one_changeset(crm:
         assert len(list(me.changes_of(result.changeset_id))) == count
 
 
+@pytest.mark.long
 def test_memory_does_not_grow_with_the_rows(crm: CRM, migrated_url: str) -> None:
     """But for a few bytes of each row: what became of it."""
     large = many(migrated_url)

@@ -56,7 +56,16 @@ def open_only(crm: CRM) -> None:
     crm.session(ADMIN)
 
 
-@pytest.mark.parametrize("drop", [open_only, look, write, stumble, ask])
+@pytest.mark.parametrize(
+    "drop",
+    [
+        open_only,
+        write,
+        pytest.param(look, marks=pytest.mark.long),
+        pytest.param(stumble, marks=pytest.mark.long),
+        pytest.param(ask, marks=pytest.mark.long),
+    ],
+)
 def test_a_dropped_session_gives_its_connection_back_as_it_was(
     engine: Engine, open_crm: Callable[..., CRM], drop: Callable[[CRM], None]
 ) -> None:

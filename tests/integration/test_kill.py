@@ -18,8 +18,8 @@ pytestmark = pytest.mark.timeout(900)  # hundreds of processes are killed, one b
 
 Do = Callable[[str, int | None], str]
 
-TRANSACTIONS = {"sell": 2, "deliver": 2, "undo": 1, "bulk": 1, "define": 1}
-"""What a plugin does that is told of a sale is a unit of work of its own, and so is each delivery."""
+TRANSACTIONS = {"sell": 3, "deliver": 3, "undo": 1, "bulk": 1, "define": 1}
+"""Claiming what is to be told is a transaction, and so is what a plugin does that is told of it."""
 
 
 @pytest.fixture(scope="module")

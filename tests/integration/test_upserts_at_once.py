@@ -20,6 +20,8 @@ from crmkit.sdk import Change, hookimpl
 from crmkit.store import check_references
 from tests.staff import ADMIN, hire
 
+LONG = pytest.mark.long
+
 PROCESS = """
 import sys
 from crmkit import CRM
@@ -41,7 +43,16 @@ def url(migrated_url: str, open_crm: Callable[..., CRM]) -> str:
     return migrated_url
 
 
-@pytest.mark.parametrize("by", ["name", "ext", "plain", ("name", "plain")], ids=str)
+@pytest.mark.parametrize(
+    "by",
+    [
+        "name",
+        pytest.param("ext", marks=LONG),
+        pytest.param("plain", marks=LONG),
+        pytest.param(("name", "plain"), marks=LONG),
+    ],
+    ids=str,
+)
 @pytest.mark.parametrize("bulk", [False, True], ids=["one by one", "in bulk"])
 def test_threads_that_upsert_one_key_at_once_make_one_record(
     url: str, open_crm: Callable[..., CRM], by: str | tuple[str, ...], bulk: bool

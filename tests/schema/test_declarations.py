@@ -275,6 +275,7 @@ right.nmae  # wrong: "nmae"
 """
 
 
+@pytest.mark.long
 def test_a_type_checker_knows_the_constructor_and_the_fields(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Lines that are marked wrong are errors that name what is wrong; no other line is."""
     sample = tmp_path / "sample.py"

@@ -195,6 +195,10 @@ class Query(Generic[T]):
                 raise AttributeError(f"a query of {self.type.plural} has no verb {verb!r}; {suggestion(verb, verbs)}")
             return partial(self._do, verbs[verb])
 
+    def __dir__(self) -> list[str]:
+        crm: Any = self.session.crm
+        return sorted({*super().__dir__(), *crm.commands.verbs(self.type.key)})
+
     def _do(
         self,
         command: Any,

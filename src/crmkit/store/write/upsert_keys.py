@@ -4,7 +4,6 @@ from collections.abc import Iterable
 from typing import Any
 
 from sqlalchemy import bindparam
-from sqlalchemy.dialects.postgresql import insert
 
 from crmkit.store.connection.database import Database, Unit
 from crmkit.store.sql.plans import Shelf
@@ -27,6 +26,9 @@ def hold_keys(
         return
 
     def make() -> Any:
+        # Whoever has SQLite never loads the other dialect.
+        from sqlalchemy.dialects.postgresql import insert
+
         table = tables.system.upsert_key
         added = insert(table).values(tenant_id=bindparam("tenant"), key=bindparam("held"), used_at=bindparam("used"))
         return database.prepare(
