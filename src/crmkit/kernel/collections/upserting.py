@@ -125,7 +125,7 @@ class Upserts:
         try:
             return self._key(given)
         except CrmkitError as error:
-            return error
+            return error.with_traceback(None)
 
     def _no_key(self, field: str) -> InvalidRecord:
         return InvalidRecord(
@@ -180,8 +180,8 @@ class _Attempt(Tally):
 
     def refuse(self, row: int, error: CrmkitError, record_id: UUID | None = None) -> None:
         if isinstance(error, StorageError):
-            raise error
-        self.error = error
+            Tally.refuse(self, row, error, record_id)
+        self.error = error.with_traceback(None)
 
     def tell(self, tally: Tally) -> None:
         """Says what became of it. Raises as ``refuse`` of that tally."""

@@ -88,7 +88,10 @@ class Tally:
         the error if the database failed: that says nothing of the row.
         """
         if isinstance(error, StorageError):
-            raise error
+            try:
+                raise error
+            finally:
+                del error
         problems = tuple(p.at(row=row) for p in error.problems)
         if self.stop:
             raise BulkStopped(problems) from error
@@ -131,7 +134,8 @@ class Refusals(Tally):
         """The record was refused. Raises the error if the database failed."""
         Tally.refuse(self, row, error, record_id)
         if record_id is not None:
-            self.errors.setdefault(record_id, error.alone())
+            # Without the frames it came through, one of which holds this tally: see Raising.
+            self.errors.setdefault(record_id, error.alone().with_traceback(None))
 
 
 @attrs.define
@@ -140,8 +144,15 @@ class Raising(Tally):
 
     def refuse(self, row: int, error: CrmkitError, record_id: UUID | None = None) -> None:
         """Raises the error."""
-        raise error.alone() from None
+        try:
+            raise error.alone() from None
+        finally:
+            # Its traceback leads to this frame, which must not lead back to it: a session that is dropped is let go.
+            del error
 
     def hold(self, row: int, error: CrmkitError, record_id: UUID) -> None:
         """Raises the error."""
-        self.refuse(row, error, record_id)
+        try:
+            self.refuse(row, error, record_id)
+        finally:
+            del error

@@ -240,11 +240,11 @@ class Finishing:
             found = referrers.attached([change.id for change in changes])
             reasons = {record_id: kept[link.id] for record_id, link in found if link.id in kept}
             if not reasons:
-                raise next(iter(kept.values()))
+                raise next(iter(kept.values())).at()
 
             def check(change: Change, reasons: Mapping[UUID, CrmkitError] = reasons) -> None:
                 if change.id in reasons:
-                    raise reasons[change.id]
+                    raise reasons[change.id].at()
 
             changes = _sifted(changes, tally, check)
         return changes
