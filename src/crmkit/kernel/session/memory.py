@@ -46,6 +46,7 @@ class Memory:
         self.written: dict[str, tuple[Mapping[str, Any], ...] | None] = {}
         """By record type: the values that many records were given at once, or None once any was written by itself."""
         self._who = who
+        self._state: TenantState | None = None
         self._bumps: set[str] = set()
 
     # --------------------------------------------------------------------------------------------------------- keeping
@@ -71,10 +72,16 @@ class Memory:
 
     # ----------------------------------------------------------------------------------------------------- definitions
 
-    @cached_property
+    @property
     def state(self) -> TenantState:
         """The versions of the tenant's definitions on which the session stands."""
-        return self.crm.registry.state(self.unit, self.tenant.id)
+        if self._state is None:
+            self._state = self.crm.registry.state(self.unit, self.tenant.id)
+        return self._state
+
+    @state.setter
+    def state(self, state: TenantState) -> None:
+        self._state = state
 
     @cached_property
     def tenant_schema(self) -> TenantSchema:

@@ -22,7 +22,7 @@ from crmkit.query.lift import lift
 from crmkit.query.text import parse
 from crmkit.schema import Record, RecordType
 from crmkit.schema.types import Json, Reference
-from crmkit.sdk.change import Change, Create, Update, Veto
+from crmkit.sdk.change import Change, Create, Delete, Update, Veto
 from crmkit.store.write.writer import NewRow
 
 __all__ = ["Finishing", "conflict"]
@@ -89,18 +89,21 @@ class Finishing:
     def _followed_up(self, record_type: RecordType, changes: list[Change]) -> None:
         """Writes what plugins want to be written with the changes, which are there by now."""
         for name in self.session.listeners(FOLLOW_UP, record_type.key) if changes else ():
-            answers: Sequence[Any] = self.session.follow_ups(name, changes)
-            for (kind, type_key), found in groupby(answers, key=lambda answer: (type(answer), answer.type_key)):
-                writes, rows = self.follow_up(), list(enumerate(found))
+            answers = self.session.follow_ups(name, changes)
+            for (_, type_key), found in groupby(answers, key=lambda answer: (type(answer), answer.type_key)):
+                writes, group = self.follow_up(), list(found)
                 writes.knows(record_type.key, (change.id for change in changes))
-                if kind is Create:
-                    writes.create(type_key, [(i, answer.values) for i, answer in rows], Raising())
-                elif kind is Update:
-                    known = {answer.before.id: answer.before for _, answer in rows if answer.before is not None}
-                    updates = [(i, answer.id, answer.values) for i, answer in rows]
-                    writes.update(type_key, updates, Raising(), known=known)
-                else:
-                    writes.delete(type_key, [(i, answer.id) for i, answer in rows], Raising())
+                made = [answer.values for answer in group if isinstance(answer, Create)]
+                changed = [answer for answer in group if isinstance(answer, Update)]
+                gone = [answer.id for answer in group if isinstance(answer, Delete)]
+                if made:
+                    writes.create(type_key, enumerate(made), Raising())
+                if changed:
+                    known = {answer.before.id: answer.before for answer in changed if answer.before is not None}
+                    rows = [(i, answer.id, answer.values) for i, answer in enumerate(changed)]
+                    writes.update(type_key, rows, Raising(), known=known)
+                if gone:
+                    writes.delete(type_key, enumerate(gone), Raising())
 
     def _heard(self, record_type: RecordType, changes: list[Change], tally: Tally) -> list[Change]:
         """The changes after every plugin that listens to the type has amended or refused them."""
