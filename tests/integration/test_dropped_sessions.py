@@ -174,11 +174,15 @@ def dropped(caller: Caller, use: Use) -> tuple["weakref.ref[Any]", bool]:
     return weakref.ref(me), False
 
 
-def test_no_reference_cycle_goes_through_a_session(migrated_url: str, open_crm: Callable[..., CRM]) -> None:
+@pytest.mark.parametrize("kind", ["sqlite", pytest.param("postgresql", marks=pytest.mark.long)])
+def test_no_reference_cycle_goes_through_a_session(
+    request: pytest.FixtureRequest, open_crm: Callable[..., CRM], kind: str
+) -> None:
     """Whatever was done or refused in it, a session ends with the last name for it, and its connection is given back
     then and not when the garbage collector comes by.
     """
-    crm = open_crm(migrated_url, plugins=[KeptTags()])
+    make = request.getfixturevalue("migrated_sqlite" if kind == "sqlite" else "migrated_postgres")
+    crm = open_crm(make("crm"), plugins=[KeptTags()])
     caller = Caller(crm, NORTH, furnish_north(crm), ANA)
     gc.collect()
     gc.disable()

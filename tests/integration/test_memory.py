@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from functools import cached_property
 from typing import Any
 
 import attrs
@@ -11,9 +12,10 @@ from hypothesis import strategies as st
 from sqlalchemy import Connection, Engine, create_engine
 from sqlalchemy.orm import Session as OrmSession
 
-from crmkit import CRM
-from crmkit.errors import CrmkitError, InputError
+from crmkit import CRM, Session
+from crmkit.errors import CrmkitError, InputError, UsageError
 from crmkit.kernel.definitions.tenant_schema import load_rules, load_schema
+from crmkit.kernel.session import memory
 from crmkit.schema.types import Choice, Integer, Text
 from crmkit.store import check_references
 from tests.staff import ADMIN
@@ -162,6 +164,16 @@ def test_a_dry_run_of_rights_gives_no_rights(crm: CRM) -> None:
         assert me.accounts.get(account.id).name == "ACME"
 
 
+def test_whatever_a_session_keeps_has_its_place_among_what_is_forgotten() -> None:
+    lasting = {
+        "changesets",  # is how they are read, and holds none
+        "started_at",  # is the moment, until a commit
+        "state",  # is what the session stands on, and is set back with what was taken back
+    }
+    kept = {name for kind in Session.__mro__ for name, it in vars(kind).items() if isinstance(it, cached_property)}
+    assert kept == {*memory._OF_DEFINITIONS, *memory._OF_RECORDS} | lasting
+
+
 @pytest.mark.parametrize("before", [False, True], ids=["at first", "after other work"])
 @pytest.mark.parametrize("orm", [False, True], ids=["connection", "orm session"])
 def test_what_a_host_takes_back_was_not_done_and_the_session_goes_on(
@@ -200,3 +212,39 @@ def test_a_unit_that_a_host_took_back_whole_leaves_no_changeset(crm: CRM, engine
     with crm.session(ADMIN) as me:
         assert len(me.log(100)) == changesets
         assert me.accounts.count() == 0
+
+
+def test_what_was_committed_within_a_savepoint_goes_with_it(crm: CRM, engine: Engine) -> None:
+    with crm.session(ADMIN) as me:
+        before = me.state
+    with engine.begin() as host:
+        savepoint = host.begin_nested()
+        with crm.session(ADMIN, on=host) as me:
+            me.fields.add("account", "plan", Text())
+            me.commit()
+            with crm.session(ADMIN, on=host) as another:
+                assert "plan" in another.type_of("account").by_key
+            savepoint.rollback()
+            assert "plan" not in me.type_of("account").by_key
+            assert (me.state, me.committed, me.changeset_id) == (before, [], None)
+            me.accounts.create(name="kept")
+    with crm.session(ADMIN) as me:
+        assert [account.name for account in me.accounts] == ["kept"]
+        assert [change.type_key for change in me.changes_of(me.log(1)[0])] == ["account"]
+
+
+def test_a_session_does_not_end_within_a_savepoint_that_is_younger_than_its_writes(crm: CRM, engine: Engine) -> None:
+    """With the session's own savepoint the host's would be gone."""
+    with engine.begin() as host, crm.session(ADMIN, on=host) as me:
+        me.accounts.create(name="before")
+        with host.begin_nested():
+            me.accounts.create(name="within")
+            with pytest.raises(UsageError) as refused:
+                me.commit()
+            assert refused.value.code == "savepoint_open"
+        savepoint = host.begin_nested()
+        me.accounts.create(name="taken back")
+        savepoint.rollback()
+        me.commit()
+    with crm.session(ADMIN) as me:
+        assert sorted(account.name for account in me.accounts) == ["before", "within"]

@@ -1,7 +1,17 @@
-"""What a session keeps of what it has read: schema, actor, rights, readers, parsers.
+"""What a session keeps of what it has read: schema, actor, rights, readers, parsers, configuration.
 
-All of it is loaded when it is first asked for, and forgotten in one place: by ``forget``, which whoever takes something
-back calls (a verb that is refused, a dry run, a host's savepoint), and whoever writes what it was made of.
+Each is a ``cached_property``: loaded when it is first asked for, and forgotten in one place, by the name it has in one
+of the two lists below. They are forgotten whenever records are no longer what they were:
+
+- something is taken back: a verb that is refused, a dry run, a savepoint of a host (``Work.went_back``);
+- fields, segments or rights were written (``resolve``);
+- the unit of work was committed, and another moment begins (``forget_readers``: what is made of records, not what is
+  made of definitions alone).
+
+To keep something more: records of a small type are declared ``cached`` and asked for by ``configuration``, and need
+nothing else. For anything else add a ``cached_property`` here or in a class below, and its name to ``_OF_DEFINITIONS``
+if it is made of fields, segments and rights alone, else to ``_OF_RECORDS``. A test finds those that are in neither
+list, and a law compares what a session knows with what the database holds after all kinds of rollbacks.
 """
 
 from collections.abc import Mapping

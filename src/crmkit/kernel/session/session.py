@@ -1,6 +1,7 @@
 """A session: one actor, one tenant, one transaction, one changeset."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 from uuid import UUID
@@ -161,8 +162,12 @@ class Session(Work):
         try:
             if error is None and not self.dry_run:
                 self.commit()
-            else:
+            elif error is None:
                 self.unit.rollback()
+            else:
+                # What ended the block is told, and not that the host has ended its transaction as well.
+                with suppress(UsageError):
+                    self.unit.rollback()
         finally:
             self._closed = True
             self.unit.close()
@@ -174,11 +179,13 @@ class Session(Work):
         work, with a changeset and a ``now`` of its own.
 
         Raises UsageError in a dry run (``dry_run``) and inside a verb (``verb_under_way``): in a hook, in ``progress``,
-        in the iterable that gives a verb its rows.
+        in the iterable that gives a verb its rows; also while a host has a savepoint open that it made after the
+        session began to write (``savepoint_open``).
         """
         self._between_verbs()
         if self.dry_run:
             raise UsageError("a dry run keeps nothing", code="dry_run", hint="open a session without dry_run")
+        self.unit.check_commit()
         stamp = self._stamp
         if stamp is not None and stamp.changeset_id not in self.committed:
             self._seal(stamp)

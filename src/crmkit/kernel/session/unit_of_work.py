@@ -180,13 +180,19 @@ class Work(Memory):
 
     def remembered(self) -> Any:
         """What the session has written so far: what it goes back to when what follows is taken back."""
-        return self._stamp, set(self._bumps), dict(self.written), list(self._commands), set(self.announced)
+        kept = self._stamp, set(self._bumps), dict(self.written), list(self._commands), set(self.announced)
+        return kept, list(self.committed), self.__dict__.get("state")
 
     def went_back(self, to: Any) -> None:
         """What was written since (None: all of it) is undone, by crmkit or by a host: nothing kept of it holds."""
-        nothing: Any = (None, set(), {}, [], set())
-        self._stamp, self._bumps, self.written, self._commands, self.announced = to or nothing
+        nothing: Any = (None, set(), {}, [], set()), [], None
+        kept, self.committed, state = to or nothing
+        self._stamp, self._bumps, self.written, self._commands, self.announced = kept
         self.forget()
+        if state is None:
+            self.__dict__.pop("state", None)
+        else:
+            self.state = state
 
     @contextmanager
     def bulk(self, command: str, *, stop: bool, dry_run: bool) -> Iterator[Tally]:

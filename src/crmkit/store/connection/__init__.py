@@ -2,7 +2,8 @@
 
 ::
 
-    abandoned          A unit of work that was dropped: its connection goes back to the pool as it came
+    abandoned          Units of work that were dropped and not closed: what they leave behind is put in order, and
+                       somebody is told
     database           A database: SQLite or PostgreSQL, given as a URL or as the host's own engine
     drivers            What differs between the two databases: how a transaction begins and ends on a bare driver
                        connection
@@ -10,6 +11,8 @@
                        they can
     host_savepoints    The savepoints of a host's transaction: what the host takes back, the unit of work joined to
                        it has not done
+    joined             A unit of work in a host's transaction: the savepoint in which it writes, and what the host
+                       does to it meanwhile
     server             What a database says of itself: which release it is, how it keeps text, whether it checks
                        references
     shared_connection  One connection for everybody: how units of work take turns on a database in memory

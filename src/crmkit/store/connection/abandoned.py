@@ -1,4 +1,7 @@
-"""A unit of work that was dropped: its connection goes back to the pool as it came."""
+"""Units of work that were dropped and not closed: what they leave behind is put in order, and somebody is told.
+
+None of these knows the unit, which is gone by then.
+"""
 
 import warnings
 from contextlib import suppress
@@ -7,12 +10,15 @@ from typing import Any
 from sqlalchemy import Connection
 
 from crmkit.store.connection.drivers import Driver
+from crmkit.store.connection.host_savepoints import HostSavepoints
+from crmkit.store.connection.joined import JoinedSavepoint
+from crmkit.store.connection.shared_connection import Gate
 
-__all__ = ["abandoned"]
+__all__ = ["abandoned", "abandoned_in_host", "abandoned_in_memory"]
 
 
 def abandoned(connection: Connection, driver: Driver, state: Any) -> None:
-    """A unit of work was dropped and not closed: its connection goes back all the same, and somebody is told.
+    """On a connection of its own, which goes back to the pool as it came.
 
     Left as it is, the pool would hand the connection out in autocommit, and the next rollback on it would keep rows.
     """
@@ -24,8 +30,29 @@ def abandoned(connection: Connection, driver: Driver, state: Any) -> None:
             connection.invalidate()
     with suppress(Exception):
         connection.close()
+    _tell()
+
+
+def abandoned_in_memory(connection: Connection, driver: Driver, gate: Gate, holder: object) -> None:
+    """On the connection of a database in memory: what was written is undone, and the others get their turn."""
+    if gate.held_by(holder):
+        with suppress(Exception):
+            driver.rollback(connection)
+        gate.give(holder)
+    _tell()
+
+
+def abandoned_in_host(savepoint: JoinedSavepoint, savepoints: HostSavepoints) -> None:
+    """In a host's transaction: what was written is undone, and nothing of the host's."""
+    with suppress(Exception):
+        savepoints.stop()
+        savepoint.abandon()
+    _tell()
+
+
+def _tell() -> None:
     warnings.warn(
         "a session of crmkit was neither used in a with block nor closed; what it had not committed is rolled back",
         ResourceWarning,
-        stacklevel=2,
+        stacklevel=3,
     )

@@ -4,7 +4,9 @@ from typing import Any, Protocol
 from weakref import ref
 
 from sqlalchemy import Connection, event
-from sqlalchemy.sql.elements import RollbackToSavepointClause, SavepointClause
+from sqlalchemy.sql.elements import ReleaseSavepointClause, RollbackToSavepointClause, SavepointClause
+
+from crmkit.errors import UsageError
 
 __all__ = ["HostSavepoints", "Joined", "Keeper"]
 
@@ -45,9 +47,22 @@ class HostSavepoints:
         """Follow no longer: the unit is closed."""
         event.remove(self._connection, "after_execute", self._sent)
 
+    def check(self) -> None:
+        """Raises UsageError (``savepoint_open``) if the host has a savepoint open within the unit's: with the unit's it
+        would be gone, and with it the host's chance to go back.
+        """
+        if any(wrote for wrote, _ in self._open.values()):
+            raise UsageError(
+                "a savepoint that you made after the session began to write is still open",
+                code="savepoint_open",
+                hint="release it or roll it back, then end the session",
+            )
+
     def _sent(self, _connection: Connection, clause: Any, *_: Any) -> None:
         if isinstance(clause, SavepointClause):
             self._made(clause.ident)
+        elif isinstance(clause, ReleaseSavepointClause):
+            self._gone(clause.ident)
         elif isinstance(clause, RollbackToSavepointClause):
             self._undone(clause.ident)
 
@@ -63,7 +78,14 @@ class HostSavepoints:
             return
         # One that is older than the unit, or than its first write, has taken the unit's own savepoint along.
         wrote, remembered = self._open.get(name, (False, None))
+        self._gone(name)
         if unit.writing and not wrote:
             unit.lost()
         if unit.keeper is not None:
             unit.keeper.went_back(remembered)
+
+    def _gone(self, name: str) -> None:
+        """The savepoint has ended, and with it those that were made within it."""
+        names = list(self._open)
+        for ended in names[names.index(name) :] if name in self._open else names:
+            del self._open[ended]

@@ -44,6 +44,10 @@ class Gate:
         self._thread = threading.get_ident()
         self._holder = unit
 
+    def held_by(self, unit: object) -> bool:
+        """Whether ``unit`` holds the gate."""
+        return self._holder is unit
+
     def give(self, unit: object) -> None:
         """Lets the next one in; nothing happens when ``unit`` does not hold the gate."""
         if self._holder is unit:

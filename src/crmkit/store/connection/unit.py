@@ -7,13 +7,14 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 from weakref import finalize, ref
 
-from sqlalchemy import BindParameter, Connection, Table, bindparam, event, insert
+from sqlalchemy import BindParameter, Connection, Table, bindparam, insert
 from sqlalchemy.sql.elements import ClauseElement
 
 from crmkit.errors import CrmkitError, StorageError, UsageError
-from crmkit.store.connection.abandoned import abandoned
+from crmkit.store.connection.abandoned import abandoned, abandoned_in_host, abandoned_in_memory
 from crmkit.store.connection.drivers import Driver, raw_connection
 from crmkit.store.connection.host_savepoints import HostSavepoints, Keeper
+from crmkit.store.connection.joined import JoinedSavepoint
 from crmkit.store.connection.shared_connection import Gate
 from crmkit.store.connection.translating import Translating
 from crmkit.store.sql.statement import Statement
@@ -74,9 +75,19 @@ class Unit:
         self._direct = owns and _unheard(connection)
         self._keeper: ref[Keeper] | None = None
         self._host_savepoints = None if owns else HostSavepoints(connection, self)
+        self._joined = None if owns else JoinedSavepoint(connection, driver)
+        self._turn = object()
+        """Holds the gate in place of the unit, which nothing must keep when it is dropped."""
         with self._failing:
             self._state = driver.taken(connection) if owns and gate is None else None
-        self._dropped = finalize(self, abandoned, connection, driver, self._state) if owns and gate is None else None
+        self._dropped = self._when_dropped()
+
+    def _when_dropped(self) -> "finalize[Any, Self]":
+        if self._joined is not None and self._host_savepoints is not None:
+            return finalize(self, abandoned_in_host, self._joined, self._host_savepoints)
+        if self._gate is not None:
+            return finalize(self, abandoned_in_memory, self._connection, self._driver, self._gate, self._turn)
+        return finalize(self, abandoned, self._connection, self._driver, self._state)
 
     @property
     def writing(self) -> bool:
@@ -107,7 +118,7 @@ class Unit:
             self._write_for(values.get(TENANT))
         if self._gate is None:
             return self._fetch(statement, parameters)
-        with self._gate.turn(self):
+        with self._gate.turn(self._turn):
             return self._fetch(statement, parameters)
 
     def _fetch(self, statement: Statement, parameters: tuple[Any, ...]) -> list[Row]:
@@ -247,6 +258,7 @@ class Unit:
         SQLite waits here for other writers, ten seconds at most, then Unavailable is raised; so it is when the database
         has given up the transaction that was open.
         """
+        self._check_open()
         if self._join is not None:
             with self._failing:
                 self._join()
@@ -255,17 +267,14 @@ class Unit:
             with self._failing:
                 self._driver.check_alive(self._connection)
             return
-        self._check_open()
         if self._gate is not None:
-            self._gate.take(self)
+            self._gate.take(self._turn)
         try:
             with self._failing:
-                if self.owns:
+                if self._joined is None:
                     self._driver.begin(self._connection)
                 else:
-                    self._driver.join(self._connection)
-                    self._command(f"SAVEPOINT {self._name(0)}")
-                    event.listen(self._connection, "commit", self._refuse_commit)
+                    self._joined.begin()
         except BaseException:
             self._give_gate()
             raise
@@ -290,9 +299,7 @@ class Unit:
                     self._command(f"RELEASE SAVEPOINT {name}")
             except BaseException as error:
                 try:
-                    with self._failing:
-                        self._command(f"ROLLBACK TO SAVEPOINT {name}")
-                        self._command(f"RELEASE SAVEPOINT {name}")
+                    self._undo_to(name)
                 except CrmkitError:
                     # When the connection is gone or the database gave up, its first error is the one to see. After any
                     # other one somebody may go on, with what is still there.
@@ -301,6 +308,13 @@ class Unit:
                 raise
         finally:
             self._savepoints -= 1
+
+    def _undo_to(self, name: str) -> None:
+        if self._joined is not None and self._joined.ended:
+            return
+        with self._failing:
+            self._command(f"ROLLBACK TO SAVEPOINT {name}")
+            self._command(f"RELEASE SAVEPOINT {name}")
 
     @contextmanager
     def _first_writes(self) -> Iterator[None]:
@@ -313,50 +327,58 @@ class Unit:
                 self.rollback()
             raise
 
+    def check_commit(self) -> None:
+        """Raises UsageError where a commit would be refused (``closed``, ``transaction_ended``, ``savepoint_open``)."""
+        self._check_open()
+        if self._writing and self._host_savepoints is not None:
+            self._host_savepoints.check()
+
     def commit(self) -> None:
         """Keeps what was written; for a host's transaction, as far as the host keeps it."""
-        self._check_open()
+        self.check_commit()
         if not self._writing:
             return
         with self._failing:
             self._driver.check_alive(self._connection)
-            if self.owns:
+            if self._joined is None:
                 self._driver.commit(self._connection)
             else:
-                self._command(f"RELEASE SAVEPOINT {self._name(0)}")
+                self._joined.release()
         self._ended()
 
     def rollback(self) -> None:
         """Undoes what was written since the unit began or was last committed."""
-        self._check_open()
+        self._check_not_closed()
         if not self._writing:
             return
         try:
             with self._failing:
-                if self.owns:
+                if self._joined is None:
                     self._driver.rollback(self._connection)
                 else:
-                    self._command(f"ROLLBACK TO SAVEPOINT {self._name(0)}")
-                    self._command(f"RELEASE SAVEPOINT {self._name(0)}")
+                    self._joined.undo()
         finally:
             self._ended()
 
     def lost(self) -> None:
         """The host has taken back all that was written, and the savepoint with it."""
+        if self._joined is not None:
+            self._joined.lost()
         self._ended()
 
     def close(self) -> None:
         """Rolls back what is not committed and gives the connection back; closing twice is closing once."""
         if self._closed:
             return
-        if self._dropped is not None:
-            self._dropped.detach()
+        self._dropped.detach()
         try:
             self._abandon()
         finally:
             self._closed = True
             if self._host_savepoints is not None:
                 self._host_savepoints.stop()
+            if self._joined is not None:
+                self._joined.stop()
             if self.owns and self._gate is None:
                 self._connection.close()
 
@@ -443,29 +465,23 @@ class Unit:
             self._write_for(tenant)
 
     def _name(self, depth: int) -> str:
-        # Two units may be joined to one connection at the same time: their savepoints must not be confused.
         return f"crmkit_{id(self):x}_{depth}"
 
-    def _refuse_commit(self, connection: Connection) -> None:
-        """The host commits in the middle: records would be kept, and nobody would know who wrote them."""
-        raise UsageError(
-            "crmkit is still at work in this transaction",
-            code="unit_under_way",
-            hint="commit after the block of the session: its changeset is written when that ends",
-        )
-
     def _ended(self) -> None:
-        if self._writing and not self.owns:
-            event.remove(self._connection, "commit", self._refuse_commit)
         self._writing = False
         self._tenant = None
         self._give_gate()
 
     def _give_gate(self) -> None:
         if self._gate is not None:
-            self._gate.give(self)
+            self._gate.give(self._turn)
 
     def _check_open(self) -> None:
+        self._check_not_closed()
+        if self._joined is not None:
+            self._joined.check()
+
+    def _check_not_closed(self) -> None:
         if self._closed:
             raise UsageError("the unit of work is closed", code="closed", hint="open another")
 
