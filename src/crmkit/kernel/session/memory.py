@@ -56,7 +56,6 @@ class Memory:
         self.written: dict[str, tuple[Mapping[str, Any], ...] | None] = {}
         """By record type: the values that many records were given at once, or None once any was written by itself."""
         self._who = who
-        self._state: TenantState | None = None
         self._bumps: set[str] = set()
 
     # --------------------------------------------------------------------------------------------------------- keeping
@@ -82,21 +81,15 @@ class Memory:
 
     # ----------------------------------------------------------------------------------------------------- definitions
 
-    @property
+    @cached_property
     def state(self) -> TenantState:
         """The versions of the tenant's definitions on which the session stands."""
-        if self._state is None:
-            self._state = self.crm.registry.state(self.unit, self.tenant.id)
-        return self._state
-
-    @state.setter
-    def state(self, state: TenantState) -> None:
-        self._state = state
+        return self.crm.registry.state(self.unit, self.tenant.id)
 
     @cached_property
     def tenant_schema(self) -> TenantSchema:
         """The tenant's schema and segments."""
-        return self.crm.tenant_schema(self)
+        return self.crm.tenant_schema(self)  # pyright: ignore[reportArgumentType] - it takes state for no property
 
     @property
     def schema(self) -> Schema:
@@ -106,7 +99,7 @@ class Memory:
     @cached_property
     def policy(self) -> Policy:
         """What the actor may do."""
-        return self.crm.policy(self, self._who, self.schema)
+        return self.crm.policy(self, self._who, self.schema)  # pyright: ignore[reportArgumentType] - as above
 
     @property
     def actor(self) -> Actor:
